@@ -1,0 +1,1 @@
+"""The graph neural network: Arrow tables and numpy arrays in, probabilities out."""

@@ -1,0 +1,1 @@
+"""Account-network analysis: events in, links, clusters, risk answers."""

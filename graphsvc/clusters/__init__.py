@@ -1,0 +1,1 @@
+"""Clusters of linked accounts and the evidence that holds them together."""

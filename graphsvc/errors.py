@@ -1,0 +1,90 @@
+"""The one error hierarchy. Each error knows its problem code, its HTTP status and the exit code of the command line."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GraphsvcError(Exception):
+    """Something that a person can act on: what is wrong, where, and what to do.
+
+    A message never holds a secret, a prompt or a raw identifier.
+    """
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class BadInput(GraphsvcError):
+    """The caller's data or parameters are wrong. `pointer` is a JSON pointer (RFC 6901) to the place."""
+
+    code = "invalid"
+    status = 422
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", pointer: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.pointer = pointer
+
+
+class BadUsage(GraphsvcError):
+    """The command line was called wrongly."""
+
+    code = "usage"
+    status = 400
+    exit_code = 2
+
+
+class NotFound(GraphsvcError):
+    code = "not_found"
+    status = 404
+
+
+class Conflict(GraphsvcError):
+    code = "conflict"
+    status = 409
+
+
+class Unauthorised(GraphsvcError):
+    code = "unauthorised"
+    status = 401
+
+
+class Forbidden(GraphsvcError):
+    code = "forbidden"
+    status = 403
+
+
+class TooLarge(GraphsvcError):
+    code = "too_large"
+    status = 413
+
+
+class Unavailable(GraphsvcError):
+    """A part that this call needs is down or missing; the rest of the service goes on."""
+
+    code = "unavailable"
+    status = 503
+
+
+class GraphUnavailable(Unavailable):
+    code = "graph_unavailable"
+
+
+class ModelUnavailable(Unavailable):
+    code = "model_unavailable"
+
+
+class Locked(Unavailable):
+    """Another process holds the lock of this data folder's part."""
+
+    code = "locked"

@@ -1,0 +1,1 @@
+"""What accounts did: event and label types, tokens, fingerprints, readers."""

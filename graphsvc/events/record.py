@@ -1,0 +1,88 @@
+"""What the ledger keeps of an event: tokens and coarse facts, nothing that names a person."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+BUILTIN_TYPES: tuple[str, ...] = (
+    "email",
+    "mail_domain",
+    "phone",
+    "device",
+    "tls",
+    "instrument",
+    "bin",
+    "ip",
+    "subnet",
+    "asn",
+    "org",
+    "referral_code",
+    "api_key",
+    "conversation",
+)
+"""Identifier types that graphsvc derives itself; any other type in a record is the caller's own kind."""
+
+READABLE_TYPES: frozenset[str] = frozenset({"mail_domain", "bin", "subnet", "asn"})
+"""Coarse facts whose ids stay readable; all other ids are keyed tokens."""
+
+
+class Identifier(Struct, frozen=True, array_like=True):
+    """`id` is a 22-character token (its type is part of the keyed hash) or a readable coarse fact."""
+
+    type: str
+    id: str
+
+
+class PeerLink(Struct, frozen=True, array_like=True):
+    account_id: str
+    type: str
+    weight: float = 1.0
+
+
+class Fingerprint(Struct, frozen=True, array_like=True):
+    """`sketch`: see graphsvc.events.fingerprint; `chain`: keyed hashes of the message prefixes that end with the
+    model's own words, oldest first; `length` of the text in characters."""
+
+    sketch: bytes
+    chain: tuple[str, ...] = ()
+    length: int = 0
+
+
+class Record(Struct, frozen=True, array_like=True):
+    """One event in the ledger. Times are epoch milliseconds, UTC. Facts that the event lacks are None."""
+
+    event_id: str
+    type: str
+    account_id: str
+    occurred_ms: int
+    received_ms: int
+    identifiers: tuple[Identifier, ...] = ()
+    peers: tuple[PeerLink, ...] = ()
+    attributes: dict[str, float | bool | str | None] = {}
+    fingerprint: Fingerprint | None = None
+    channel: str | None = None
+    plan: str | None = None
+    payment_method: str | None = None
+    payment_outcome: str | None = None
+    funding: str | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    model: str | None = None
+    status: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    tool_count: int | None = None
+    action: str | None = None
+
+
+class LabelRecord(Struct, frozen=True, array_like=True):
+    """One decided label in the ledger."""
+
+    account_id: str
+    verdict: str
+    decided_ms: int
+    source: str
+    kind: str | None = None
+    operator_id: str | None = None
+    confidence: float = 1.0
+    received_ms: int = 0

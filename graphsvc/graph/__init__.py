@@ -1,0 +1,1 @@
+"""The account network in Neo4j: embedded server, store, projection, queries."""

@@ -1,0 +1,1 @@
+"""Links between accounts and identifiers, and between accounts: tables, weights, families."""

@@ -1,0 +1,1 @@
+"""The risk answer for one account or one new event."""
