@@ -73,6 +73,7 @@ class Record(Struct, frozen=True, array_like=True):
     output_tokens: int | None = None
     tool_count: int | None = None
     action: str | None = None
+    network_kind: str | None = None
 
 
 class LabelRecord(Struct, frozen=True, array_like=True):

@@ -1,0 +1,237 @@
+"""Prompt fingerprints: a keyed sketch of word shingles and a keyed chain of message prefixes. The text is not kept.
+
+Sketch, version 1: 32 little-endian uint32 MinHash values (Broder 1997) over the keyed hashes of word 3-grams, then up
+to 64 sorted little-endian uint32 hashes of the shingles whose keyed hash falls below 1/16 of the range (FracMinHash,
+Irber et al. 2022). The first part finds similar prompts, the second estimates containment. Shingle hashes are
+SipHash-2-4 (Aumasson and Bernstein 2012), so that without the key a sketch cannot be compared with guessed texts.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from graphsvc.events.record import Fingerprint
+from graphsvc.events.types import Message, PromptFingerprint
+
+MIN_HASHES = 32
+SAMPLED = 64
+SHINGLE_WORDS = 3
+MAX_CHARACTERS = 32_768
+MAX_CHAIN = 32
+SKETCH_BYTES_MIN = MIN_HASHES * 4
+SKETCH_BYTES_MAX = (MIN_HASHES + SAMPLED) * 4
+MODEL_ROLES = ("assistant", "tool")
+
+SEPARATOR, WORD, DIGIT, ALONE, IGNORED = range(5)
+CLASSED_CODES = 0x30000
+
+U64 = np.uint64
+SAMPLE_BOUND = U64(2**60)
+UInt8s = npt.NDArray[np.uint8]
+UInt32s = npt.NDArray[np.uint32]
+UInt64s = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Keys:
+    """`sip`: uint64[2]; `multiply`, `add`: uint64[32] of the MinHash permutations; `chain`: 32 bytes."""
+
+    sip: UInt64s
+    multiply: UInt64s
+    add: UInt64s
+    chain: bytes
+
+
+class Fingerprinter:
+    """Makes fingerprints under one key. Equal texts under equal keys give equal fingerprints, on every machine."""
+
+    def __init__(self, key: bytes) -> None:
+        stream = np.frombuffer(hashlib.shake_256(b"graphsvc sketch 1" + key).digest(8 * (2 + 2 * MIN_HASHES)), "<u8")
+        self._keys = Keys(
+            sip=stream[:2].copy(),
+            multiply=stream[2 : 2 + MIN_HASHES] | U64(1),
+            add=stream[2 + MIN_HASHES :].copy(),
+            chain=hashlib.blake2b(b"graphsvc chain 1", key=key).digest()[:32],
+        )
+        self._classes = _character_classes()
+
+    def of_messages(self, messages: Sequence[Message]) -> Fingerprint:
+        """The fingerprint of what this request asks: its system prompt and its last user message."""
+        text = _asked(messages)
+        return Fingerprint(self.sketch(text), self.chain(messages), sum(len(m.content) for m in messages))
+
+    def sketch(self, text: str) -> bytes:
+        """Sketch of a text; empty where it has fewer than three words."""
+        normal = _normal(text)
+        if not normal:
+            return b""
+        codes = np.frombuffer(normal.encode("utf-32-le", "surrogatepass"), np.uint32)
+        signature, sample = _sketch(codes, self._classes, self._keys.sip, self._keys.multiply, self._keys.add)
+        return bytes(signature.astype("<u4").tobytes() + sample.astype("<u4").tobytes())
+
+    def chain(self, messages: Sequence[Message]) -> tuple[str, ...]:
+        """Keyed hash of each message prefix that ends with the model's own words, oldest first, at most 32.
+
+        Such a prefix is known to whoever held the conversation alone; a shared first question is not enough.
+        """
+        state = b""
+        links: list[str] = []
+        for message in messages:
+            content = f"{message.role}\0{message.content}".encode("utf-8", "surrogatepass")
+            state = hashlib.blake2b(state + content, key=self._keys.chain, digest_size=16).digest()
+            if message.role in MODEL_ROLES:
+                links.append(base64.urlsafe_b64encode(state).rstrip(b"=").decode())
+        return tuple(links if len(links) <= MAX_CHAIN else [links[0], *links[1 - MAX_CHAIN :]])
+
+
+def from_caller(given: PromptFingerprint) -> Fingerprint:
+    """A fingerprint that the caller made. Raises ValueError where the sketch is not of version 1's form."""
+    sketch = base64.b64decode(given.sketch, validate=True)
+    if sketch and (len(sketch) % 4 or not SKETCH_BYTES_MIN <= len(sketch) <= SKETCH_BYTES_MAX):
+        raise ValueError("a sketch has 128 to 384 bytes, in fours")
+    chain = tuple(given.prefix_chain) if given.prefix_chain else ()
+    return Fingerprint(sketch, chain[:MAX_CHAIN], given.length or 0)
+
+
+def to_caller(fingerprint: Fingerprint) -> PromptFingerprint:
+    """The wire form of a fingerprint, as an event carries it in place of messages."""
+    sketch = base64.b64encode(fingerprint.sketch).decode()
+    return PromptFingerprint(1, sketch, list(fingerprint.chain), fingerprint.length)
+
+
+def _asked(messages: Sequence[Message]) -> str:
+    system = next((m.content for m in messages if m.role == "system"), "")
+    user = next((m.content for m in reversed(messages) if m.role == "user"), "")
+    return f"{system}\n{user}" if system else user
+
+
+def _normal(text: str) -> str:
+    if len(text) > MAX_CHARACTERS:
+        text = text[: MAX_CHARACTERS // 2] + " " + text[-MAX_CHARACTERS // 2 :]
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
+
+
+def _character_classes() -> UInt8s:
+    """Class of each code point below 0x30000: separator, word, digit (all alike), alone (a word by itself), ignored."""
+    classes = np.zeros(CLASSED_CODES, np.uint8)
+    for code in range(CLASSED_CODES):
+        character = chr(code)
+        if character.isdigit():
+            classes[code] = DIGIT
+        elif character.isalnum() or character == "_":
+            classes[code] = WORD
+        elif unicodedata.category(character) in ("Cf", "Mn", "Me"):
+            classes[code] = IGNORED
+    for first, last in ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0x20000, 0x2FFFF)):
+        block = classes[first : last + 1]
+        block[block == WORD] = ALONE
+    return classes
+
+
+@nb.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def _rotate(value: np.uint64, bits: int) -> np.uint64:
+    return (value << U64(bits)) | (value >> U64(64 - bits))
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+def _sip(a: np.uint64, b: np.uint64, c: np.uint64, key: UInt64s) -> np.uint64:
+    """SipHash-2-4 of three 64-bit words."""
+    v0 = key[0] ^ U64(0x736F6D6570736575)
+    v1 = key[1] ^ U64(0x646F72616E646F6D)
+    v2 = key[0] ^ U64(0x6C7967656E657261)
+    v3 = key[1] ^ U64(0x7465646279746573)
+    words = (a, b, c, U64(24) << U64(56))
+    for step in range(8):
+        if step < 4:
+            word = words[step]
+            v3 ^= word
+        else:
+            word = U64(0)
+            if step == 4:
+                v2 ^= U64(0xFF)
+        rounds = 2 if step < 4 else 1
+        for _ in range(rounds):
+            v0 += v1
+            v1 = _rotate(v1, 13)
+            v1 ^= v0
+            v0 = _rotate(v0, 32)
+            v2 += v3
+            v3 = _rotate(v3, 16)
+            v3 ^= v2
+            v0 += v3
+            v3 = _rotate(v3, 21)
+            v3 ^= v0
+            v2 += v1
+            v1 = _rotate(v1, 17)
+            v1 ^= v2
+            v2 = _rotate(v2, 32)
+        v0 ^= word
+    return v0 ^ v1 ^ v2 ^ v3  # type: ignore[no-any-return]
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+def _words(codes: UInt32s, classes: UInt8s) -> UInt64s:
+    """A hash for each word: runs of letters; a run of digits counts as one same sign."""
+    out = np.empty(codes.size, np.uint64)
+    count = 0
+    inside = False
+    state = U64(0)
+    in_digits = False
+    for code in codes:
+        kind = classes[code] if code < CLASSED_CODES else WORD
+        if kind == IGNORED:
+            continue
+        if kind in (SEPARATOR, ALONE):
+            if inside:
+                out[count] = state
+                count += 1
+                inside = False
+            if kind == ALONE:
+                out[count] = (U64(0xCBF29CE484222325) ^ U64(code)) * U64(0x9E3779B97F4A7C15)
+                count += 1
+            continue
+        if not inside:
+            inside = True
+            in_digits = False
+            state = U64(0xCBF29CE484222325)
+        if kind == DIGIT:
+            if in_digits:
+                continue
+            in_digits = True
+            code = nb.uint32(48)
+        else:
+            in_digits = False
+        state = (state ^ U64(code)) * U64(0x100000001B3)
+        state ^= state >> U64(29)
+    if inside:
+        out[count] = state
+        count += 1
+    return out[:count]
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+def _sketch(codes: UInt32s, classes: UInt8s, sip: UInt64s, multiply: UInt64s, add: UInt64s) -> tuple[UInt32s, UInt32s]:
+    words = _words(codes, classes)
+    signature = np.full(MIN_HASHES, np.uint32(0xFFFFFFFF), np.uint32)
+    if words.size < SHINGLE_WORDS:
+        return signature[:0], signature[:0]
+    kept = np.empty(words.size, np.uint32)
+    kept_count = 0
+    bound = SAMPLE_BOUND
+    for start in range(words.size - SHINGLE_WORDS + 1):
+        shingle = _sip(words[start], words[start + 1], words[start + 2], sip)
+        if shingle < bound:
+            kept[kept_count] = np.uint32(shingle & U64(0xFFFFFFFF))
+            kept_count += 1
+        for index in range(MIN_HASHES):
+            value = np.uint32((shingle * multiply[index] + add[index]) >> U64(32))
+            signature[index] = min(signature[index], value)
+    return signature, np.unique(kept[:kept_count])[:SAMPLED]

@@ -1,0 +1,97 @@
+"""The way in, shared by files and HTTP: check, tokenise, append; each refusal with its place and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphsvc.events.arrive import Arrival, label_record, now_ms
+from graphsvc.events.check import Rejected, check_label, parse
+from graphsvc.events.record import LabelRecord
+from graphsvc.ledger.base import Draft, Ledger, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """`index` counts from 0 within the batch; `event_id` only where it could be read; `pointer` is RFC 6901."""
+
+    index: int
+    event_id: str | None
+    code: str
+    detail: str
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a batch. `offset` is that of the ledger's last record."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[Rejection, ...]
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Drafts with their places in the batch, and the refusals so far."""
+
+    drafts: tuple[tuple[int, Draft], ...]
+    rejected: tuple[Rejection, ...]
+
+
+def accept(ledger: Ledger, arrival: Arrival, objects: Sequence[object]) -> Accepted:
+    """Appends decoded JSON objects; what was accepted is on disk when this returns."""
+    return append(ledger, prepare(arrival, objects))
+
+
+def prepare(arrival: Arrival, objects: Sequence[object | bytes]) -> Prepared:
+    """Checks and tokenises; bytes among the objects are parsed first. Touches no ledger."""
+    drafts: list[tuple[int, Draft]] = []
+    rejected: list[Rejection] = []
+    received_ms = now_ms()
+    for index, item in enumerate(objects):
+        obj: object = None
+        try:
+            obj = parse(item) if isinstance(item, bytes) else item
+            drafts.append((index, arrival.draft(arrival.check(obj), received_ms)))
+        except Rejected as error:
+            rejected.append(_rejection(index, obj, error))
+    return Prepared(tuple(drafts), tuple(rejected))
+
+
+def append(ledger: Ledger, prepared: Prepared) -> Accepted:
+    """Appends prepared drafts. The same event_id with other content is rejected as a conflict."""
+    done = ledger.append([draft for _, draft in prepared.drafts])
+    conflicts = tuple(
+        Rejection(index, draft.record.event_id, "conflict", "This event_id is known with other content.", "/event_id")
+        for (index, draft), outcome in zip(prepared.drafts, done.outcomes, strict=True)
+        if outcome is Outcome.CONFLICT
+    )
+    return Accepted(
+        accepted=done.outcomes.count(Outcome.ACCEPTED),
+        duplicates=done.outcomes.count(Outcome.DUPLICATE),
+        rejected=tuple(sorted((*prepared.rejected, *conflicts), key=lambda r: r.index)),
+        offset=done.offset,
+    )
+
+
+def accept_labels(ledger: Ledger, objects: Sequence[object | bytes]) -> Accepted:
+    """Appends labels; the same label again changes nothing."""
+    labels: list[LabelRecord] = []
+    rejected: list[Rejection] = []
+    received_ms = now_ms()
+    for index, item in enumerate(objects):
+        try:
+            obj = parse(item) if isinstance(item, bytes) else item
+            labels.append(label_record(check_label(obj), received_ms))
+        except Rejected as error:
+            rejected.append(Rejection(index, None, error.reason, error.message, error.pointer))
+    new = ledger.append_labels(labels)
+    return Accepted(new, len(labels) - new, tuple(rejected), ledger.offset())
+
+
+def _rejection(index: int, obj: object, error: Rejected) -> Rejection:
+    event_id = obj.get("event_id") if isinstance(obj, dict) else None
+    known = event_id if isinstance(event_id, str) and len(event_id) <= 128 else None
+    return Rejection(index, known, error.reason, error.message, error.pointer)

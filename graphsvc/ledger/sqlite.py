@@ -1,0 +1,164 @@
+"""The ledger in one SQLite file (WAL): what is appended is on disk before the call returns."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from graphsvc.errors import GraphsvcError, Locked, Unavailable
+from graphsvc.events.record import LabelRecord, Record
+from graphsvc.ledger.base import Appended, Draft, Outcome, Stored, StoredLabel
+
+SCHEMA_VERSION = 1
+BUSY_MS = 30_000
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS events (
+    offset INTEGER PRIMARY KEY,
+    event_key BLOB NOT NULL UNIQUE,
+    digest BLOB NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS labels (
+    offset INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    decided_ms INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+"""
+
+
+class SqliteLedger:
+    """One connection for one thread at a time; a lock orders the threads, SQLite orders the processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(Record).decode
+        self._decode_label = msgspec.msgpack.Decoder(LabelRecord).decode
+        try:
+            self._connection = _open(path)
+        except sqlite3.Error as error:
+            raise _plain(error) from None
+
+    def append(self, drafts: Sequence[Draft]) -> Appended:
+        with self._lock, _Transaction(self._connection) as cursor:
+            outcomes = tuple(self._append_one(cursor, draft) for draft in drafts)
+            return Appended(outcomes, _last(cursor))
+
+    def append_labels(self, labels: Sequence[LabelRecord]) -> int:
+        with self._lock, _Transaction(self._connection) as cursor:
+            return sum(self._append_label(cursor, label) for label in labels)
+
+    def read(self, after: int, limit: int) -> list[Stored]:
+        with self._lock:
+            query = "SELECT offset, body FROM events WHERE offset > ? ORDER BY offset LIMIT ?"
+            rows = self._connection.execute(query, (after, limit)).fetchall()
+        return [Stored(offset, self._decode(body)) for offset, body in rows]
+
+    def scan(self, after: int = 0, batch: int = 50_000) -> Iterator[list[Stored]]:
+        end = self.offset()
+        while after < end:
+            rows = self.read(after, min(batch, end - after))
+            after = rows[-1].offset
+            yield rows
+
+    def labels(self, as_of_ms: int | None = None) -> list[StoredLabel]:
+        bound = 2**62 if as_of_ms is None else as_of_ms
+        with self._lock:
+            query = "SELECT offset, body FROM labels WHERE decided_ms <= ? ORDER BY offset"
+            rows = self._connection.execute(query, (bound,)).fetchall()
+        return [StoredLabel(offset, self._decode_label(body)) for offset, body in rows]
+
+    def offset(self) -> int:
+        with self._lock:
+            return _last(self._connection)
+
+    def label_offset(self) -> int:
+        """Offset of the last label; 0 where there is none."""
+        with self._lock:
+            row = self._connection.execute("SELECT coalesce(max(offset), 0) FROM labels").fetchone()
+        return int(row[0])
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _append_one(self, cursor: sqlite3.Cursor, draft: Draft) -> Outcome:
+        key = _key(draft.record.event_id)
+        query = "INSERT INTO events (event_key, digest, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        cursor.execute(query, (key, draft.digest, self._encode(draft.record)))
+        if cursor.rowcount:
+            return Outcome.ACCEPTED
+        (digest,) = cursor.execute("SELECT digest FROM events WHERE event_key = ?", (key,)).fetchone()
+        return Outcome.DUPLICATE if digest == draft.digest else Outcome.CONFLICT
+
+    def _append_label(self, cursor: sqlite3.Cursor, label: LabelRecord) -> int:
+        body = self._encode(label)
+        same = self._encode(msgspec.structs.replace(label, received_ms=0))
+        digest = hashlib.blake2b(same, digest_size=16).digest()
+        query = "INSERT INTO labels (digest, decided_ms, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        cursor.execute(query, (digest, label.decided_ms, body))
+        return cursor.rowcount
+
+
+class _Transaction:
+    """Takes the write lock at once, commits with fsync, rolls back on any error."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise _plain(error) from None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        except sqlite3.Error as failure:
+            error = failure
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise _plain(error) from None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    new = not path.exists()
+    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+    if new:
+        path.chmod(0o600)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -200000", "mmap_size = 1073741824"):
+        connection.execute(f"PRAGMA {pragma}")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, SCHEMA_VERSION):
+        raise GraphsvcError(f"The ledger was written by another version (schema {version}).", hint="Use that version.")
+    if version == 0:
+        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    return connection
+
+
+def _key(event_id: str) -> bytes:
+    return hashlib.blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _last(connection: sqlite3.Connection | sqlite3.Cursor) -> int:
+    row = connection.execute("SELECT coalesce(max(offset), 0) FROM events").fetchone()
+    return int(row[0])
+
+
+def _plain(error: sqlite3.Error) -> GraphsvcError:
+    if "locked" in str(error) or "busy" in str(error):
+        return Locked("The ledger is locked by another process.", hint="Wait for it, or stop it.")
+    if "full" in str(error):
+        return Unavailable("The disk of the data folder is full.", hint="Free some space; nothing was lost.")
+    if "not a database" in str(error) or "malformed" in str(error):
+        return GraphsvcError("The ledger file is damaged.", hint="Restore ledger.sqlite from a backup.")
+    return Unavailable("The ledger cannot be opened or written.", hint="Is the data folder writable?")
