@@ -23,6 +23,9 @@ GROUPS: tuple[str, ...] = (
 )
 """Evidence groups. Types of one group depend on each other (an address lies in its subnet) and count once."""
 
+STRENGTH_CAP_BITS = 12.0
+"""An identifier worth this many bits or more counts fully, so that features are equal over populations of any size."""
+
 GROUP_OF_TYPE: dict[str, str] = {
     "ip": "network",
     "subnet": "network",

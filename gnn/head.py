@@ -17,13 +17,10 @@ import numpy.typing as npt
 
 from gnn.errors import ModelError
 from gnn.files import read_tensors
-from gnn.groups import GROUPS
+from gnn.groups import GROUPS, STRENGTH_CAP_BITS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-
-STRENGTH_CAP_BITS = 12.0
-"""An identifier worth this many bits or more counts fully, so that features are equal over populations of any size."""
 
 _RISING = ("risk_sum", "risk_best", "risk_peak", "abusive_share", "abusive_count", "less_benign_share")
 _FREE = ("tie_sum", "others_log")

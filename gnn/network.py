@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -105,7 +106,10 @@ class Network:
         return codes[encoded.indices.to_numpy(zero_copy_only=False)] if len(codes) else np.zeros(0, dtype=np.int8)
 
 
-def column(table: pa.Table, name: str, dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def column(table: pa.Table, name: str, dtype: type[Scalar]) -> npt.NDArray[Scalar]:
     """One column as a contiguous numpy array of the type asked for; a null number becomes 0."""
     values = table[name].combine_chunks()
     if values.null_count:

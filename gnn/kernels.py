@@ -1,0 +1,142 @@
+"""Streamed passes over links, O(links) time and O(accounts + identifiers) memory besides the links themselves.
+
+Every pass leaves the account's own part out of what it learns from an identifier.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+GROUP_COLUMNS = ("best", "crowd", "count", "burst_day", "burst_week", "bad", "good")
+TIE_COLUMNS = ("count", "weight_max", "groups_mean", "near_day", "near_week", "bad", "good")
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def near_in_time(starts: Longs, by_time: Longs, first_ms: Longs, window_ms: int) -> Ints:
+    """int32[L]: how many other links of the same identifier began within `window_ms` of each link."""
+    out = np.zeros(len(first_ms), dtype=np.int32)
+    for identifier in range(len(starts) - 1):
+        end = starts[identifier + 1]
+        low = high = starts[identifier]
+        for position in range(starts[identifier], end):
+            now = first_ms[by_time[position]]
+            while first_ms[by_time[low]] < now - window_ms:
+                low += 1
+            while high < end and first_ms[by_time[high]] <= now + window_ms:
+                high += 1
+            out[by_time[position]] = high - low - 1
+    return out
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def group_evidence(
+    starts: Longs,
+    identifier: Ints,
+    degree: Ints,
+    strength: Floats,
+    group: npt.NDArray[np.int8],
+    day: Ints,
+    week: Ints,
+    identifier_bad: npt.NDArray[np.float64],
+    identifier_good: npt.NDArray[np.float64],
+    bad: Floats,
+    good: Floats,
+    groups: int,
+    out: Floats,
+) -> None:
+    """Fill `out` float32[N, groups * 7] with GROUP_COLUMNS of each group; means are weighted by strength."""
+    sums = np.zeros((groups, 5), dtype=np.float64)
+    for account in range(len(starts) - 1):
+        sums[:] = 0.0
+        for link in range(starts[account], starts[account + 1]):
+            node = identifier[link]
+            base = group[node] * 7
+            out[account, base + 2] += 1.0
+            others = degree[node] - 1
+            if others <= 0:
+                continue
+            tie = strength[node]
+            out[account, base] = max(out[account, base], tie)
+            out[account, base + 1] = max(out[account, base + 1], np.log1p(others))
+            total = sums[group[node]]
+            total[0] += tie
+            total[1] += tie * day[link] / others
+            total[2] += tie * week[link] / others
+            total[3] += tie * max(identifier_bad[node] - bad[account], 0.0) / others
+            total[4] += tie * max(identifier_good[node] - good[account], 0.0) / others
+        for index in range(groups):
+            out[account, index * 7 + 2] = np.log1p(out[account, index * 7 + 2])
+            if sums[index, 0] > 0.0:
+                for slot in range(4):
+                    out[account, index * 7 + 3 + slot] = sums[index, slot + 1] / sums[index, 0]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def mean_through_identifiers(
+    starts: Longs, identifier: Ints, degree: Ints, strength: Floats, fact: Floats, out: Floats
+) -> None:
+    """Fill `out` float32[N] with the mean of `fact` float32[N] over accounts that share identifiers, weighted by
+    strength; 0 where nothing is shared."""
+    totals = np.zeros(len(degree), dtype=np.float64)
+    for account in range(len(starts) - 1):
+        for link in range(starts[account], starts[account + 1]):
+            totals[identifier[link]] += fact[account]
+    for account in range(len(starts) - 1):
+        weight = 0.0
+        total = 0.0
+        for link in range(starts[account], starts[account + 1]):
+            node = identifier[link]
+            if degree[node] > 1 and strength[node] > 0.0:
+                weight += strength[node]
+                total += strength[node] * (totals[node] - fact[account]) / (degree[node] - 1)
+        out[account] = total / weight if weight > 0.0 else 0.0
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def mean_through_ties(starts: Longs, other: Ints, weight: Floats, fact: Floats, out: Floats) -> None:
+    """Fill `out` float32[N] with the weighted mean of `fact` over tied accounts; 0 where there are none."""
+    for account in range(len(starts) - 1):
+        mass = 0.0
+        total = 0.0
+        for tie in range(starts[account], starts[account + 1]):
+            mass += weight[tie]
+            total += weight[tie] * fact[other[tie]]
+        out[account] = total / mass if mass > 0.0 else 0.0
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def tie_evidence(
+    starts: Longs,
+    other: Ints,
+    weight: Floats,
+    groups: npt.NDArray[np.int16],
+    created_ms: Longs,
+    bad: Floats,
+    good: Floats,
+    day_ms: int,
+    out: Floats,
+) -> None:
+    """Fill `out` float32[N, 7] with TIE_COLUMNS."""
+    for account in range(len(starts) - 1):
+        ties = starts[account + 1] - starts[account]
+        if ties == 0:
+            continue
+        sums = np.zeros(5, dtype=np.float64)
+        for tie in range(starts[account], starts[account + 1]):
+            node = other[tie]
+            gap = abs(created_ms[node] - created_ms[account])
+            out[account, 1] = max(out[account, 1], weight[tie])
+            sums[0] += groups[tie]
+            sums[1] += gap <= day_ms
+            sums[2] += gap <= 7 * day_ms
+            sums[3] += bad[node]
+            sums[4] += good[node]
+        out[account, 0] = np.log1p(ties)
+        for slot in range(5):
+            out[account, slot + 2] = sums[slot] / ties
