@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from graphsvc.events.arrive import Arrival, label_record, now_ms
-from graphsvc.events.check import Rejected, check_label, parse
+from graphsvc.events.check import Rejected, check_label, parse, unknown_fields
 from graphsvc.events.record import LabelRecord
 from graphsvc.ledger.base import Draft, Ledger, Outcome
+
+KNOWN_OTHERWISE = "This event_id is known with other content."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,19 @@ class Accepted:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Drafts with their places in the batch, and the refusals so far."""
+class Placed(Struct, frozen=True, array_like=True):
+    """A draft with its place in the batch."""
 
-    drafts: tuple[tuple[int, Draft], ...]
+    index: int
+    draft: Draft
+
+
+class Prepared(Struct, frozen=True, array_like=True):
+    """A batch that is ready for the ledger, with the refusals so far. Unknown fields are ignored and counted."""
+
+    drafts: tuple[Placed, ...]
     rejected: tuple[Rejection, ...]
+    unknown_fields: int
 
 
 def accept(ledger: Ledger, arrival: Arrival, objects: Sequence[object]) -> Accepted:
@@ -45,27 +56,31 @@ def accept(ledger: Ledger, arrival: Arrival, objects: Sequence[object]) -> Accep
     return append(ledger, prepare(arrival, objects))
 
 
-def prepare(arrival: Arrival, objects: Sequence[object | bytes]) -> Prepared:
+def prepare(arrival: Arrival, objects: Sequence[object]) -> Prepared:
     """Checks and tokenises; bytes among the objects are parsed first. Touches no ledger."""
-    drafts: list[tuple[int, Draft]] = []
+    drafts: list[Placed] = []
     rejected: list[Rejection] = []
+    unknown = 0
     received_ms = now_ms()
     for index, item in enumerate(objects):
         obj: object = None
         try:
             obj = parse(item) if isinstance(item, bytes) else item
-            drafts.append((index, arrival.draft(arrival.check(obj), received_ms)))
+            drafts.append(Placed(index, arrival.draft(arrival.check(obj), received_ms)))
+            unknown += unknown_fields(obj)
         except Rejected as error:
             rejected.append(_rejection(index, obj, error))
-    return Prepared(tuple(drafts), tuple(rejected))
+    return Prepared(tuple(drafts), tuple(rejected), unknown)
 
 
 def append(ledger: Ledger, prepared: Prepared) -> Accepted:
     """Appends prepared drafts. The same event_id with other content is rejected as a conflict."""
-    done = ledger.append([draft for _, draft in prepared.drafts])
+    done = ledger.append([placed.draft for placed in prepared.drafts])
     conflicts = tuple(
-        Rejection(index, draft.record.event_id, "conflict", "This event_id is known with other content.", "/event_id")
-        for (index, draft), outcome in zip(prepared.drafts, done.outcomes, strict=True)
+        Rejection(
+            p.index, p.draft.record.event_id, "conflict", "This event_id is known with other content.", "/event_id"
+        )
+        for p, outcome in zip(prepared.drafts, done.outcomes, strict=True)
         if outcome is Outcome.CONFLICT
     )
     return Accepted(
@@ -76,7 +91,7 @@ def append(ledger: Ledger, prepared: Prepared) -> Accepted:
     )
 
 
-def accept_labels(ledger: Ledger, objects: Sequence[object | bytes]) -> Accepted:
+def accept_labels(ledger: Ledger, objects: Sequence[object]) -> Accepted:
     """Appends labels; the same label again changes nothing."""
     labels: list[LabelRecord] = []
     rejected: list[Rejection] = []
