@@ -1,0 +1,166 @@
+"""The SQL of a view (DuckDB): plain grouping and joining, so that another engine can run the same steps.
+
+Each reads the views `events`, `identifiers` and `peers`, which hold what occurred by the view's moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+TIMES = ("created_ms", "first_ms", "last_ms")
+FACTS = (
+    "events",
+    "logins",
+    "payments",
+    "requests",
+    "active_days",
+    "declined_share",
+    "charged_back_share",
+    "prepaid_share",
+    "status_429_share",
+    "status_5xx_share",
+    "status_401_share",
+    "input_tokens_mean",
+    "output_tokens_mean",
+    "models",
+    "tools_share",
+    "hour_entropy",
+    "gap_cv",
+    "prompts",
+    "prompt_families",
+    "family_repeat_share",
+    "conversations",
+    "warned",
+    "banned",
+)
+"""Float32 facts of accounts, each 0 where nothing is known."""
+
+
+def _share(of: str, among: str) -> str:
+    """Rows that fulfil `of` among those that fulfil `among`, 0 where there are none; counts are exact."""
+    return f"CAST(coalesce(count(*) FILTER ({of}) / nullif(count(*) FILTER ({among}), 0), 0) AS FLOAT)"
+
+
+def _count(of: str) -> str:
+    return f"CAST(count(*) FILTER ({of}) AS FLOAT)"
+
+
+def _mean(column: str) -> str:
+    return f"CAST(coalesce(CAST(sum({column}) AS DOUBLE) / nullif(count({column}), 0), 0) AS FLOAT)"
+
+
+PAYMENT = "type = 'payment'"
+REQUEST = "type = 'request'"
+OWN_ACT = "type <> 'enforcement'"
+
+ACCOUNTS = f"""
+CREATE TABLE account AS
+SELECT
+    CAST(row_number() OVER (ORDER BY account_id) - 1 AS INTEGER) AS row,
+    account_id,
+    coalesce(min(occurred_ms) FILTER (type = 'signup'), min(occurred_ms)) AS created_ms,
+    coalesce(min(occurred_ms) FILTER ({OWN_ACT}), min(occurred_ms)) AS first_ms,
+    coalesce(max(occurred_ms) FILTER ({OWN_ACT}), max(occurred_ms)) AS last_ms,
+    CAST(count(*) AS FLOAT) AS events,
+    {_count("type = 'login'")} AS logins,
+    {_count(PAYMENT)} AS payments,
+    {_count(REQUEST)} AS requests,
+    {_share("payment_outcome = 'declined'", PAYMENT)} AS declined_share,
+    {_share("payment_outcome = 'charged_back'", PAYMENT)} AS charged_back_share,
+    {_share("funding = 'prepaid'", PAYMENT)} AS prepaid_share,
+    {_share("status = 429", REQUEST)} AS status_429_share,
+    {_share("status BETWEEN 500 AND 599", REQUEST)} AS status_5xx_share,
+    {_share("status = 401", REQUEST)} AS status_401_share,
+    {_mean("input_tokens")} AS input_tokens_mean,
+    {_mean("output_tokens")} AS output_tokens_mean,
+    CAST(count(DISTINCT model) AS FLOAT) AS models,
+    {_share("tool_count > 0", REQUEST)} AS tools_share,
+    {_count("prompted")} AS prompts,
+    {_count("action = 'warned'")} AS warned,
+    CAST(coalesce(max(occurred_ms) FILTER (action IN ('suspended', 'banned'))
+        >= coalesce(max(occurred_ms) FILTER (action = 'reinstated'), -1), false) AS FLOAT) AS banned
+FROM events
+GROUP BY account_id
+"""  # noqa: S608
+"""A table, and not a view over `events`: row numbers are the order of account ids."""
+
+SKETCHES = """
+CREATE TABLE sketch AS
+SELECT CAST(row_number() OVER (ORDER BY first_ms, sketch_key) - 1 AS INTEGER) AS row, sketch_key, sketch
+FROM (
+    SELECT sketch_key, min(occurred_ms) AS first_ms, min(sketch) AS sketch
+    FROM events WHERE sketch_key IS NOT NULL GROUP BY sketch_key
+)
+"""
+
+ASKED = """
+CREATE TABLE asked AS
+SELECT
+    event.account_id,
+    family_name.id,
+    min(event.occurred_ms) AS first_ms,
+    max(event.occurred_ms) AS last_ms,
+    count(*) AS count
+FROM events AS event
+JOIN sketch USING (sketch_key)
+JOIN family_of ON family_of.sketch = sketch.row
+JOIN family_name ON family_name.row = family_of.family
+GROUP BY event.account_id, family_name.id
+"""
+
+ASKED_FACTS = """
+SELECT
+    CAST(count(asked.id) AS FLOAT) AS prompt_families,
+    CAST(coalesce((sum(asked.count) - count(asked.id)) / sum(asked.count), 0) AS FLOAT) AS family_repeat_share
+FROM account LEFT JOIN asked USING (account_id)
+GROUP BY account.row ORDER BY account.row
+"""
+"""A family that one account alone asks is a fact of that account, and no link."""
+
+SEEN = """
+CREATE TABLE seen AS
+SELECT account_id, type, id, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms,
+    CAST(count(*) AS INTEGER) AS count
+FROM identifiers WHERE type <> 'prompt_family' GROUP BY account_id, type, id
+UNION ALL
+SELECT account_id, 'prompt_family', id, first_ms, last_ms, CAST(count AS INTEGER)
+FROM asked WHERE id IN (SELECT id FROM asked GROUP BY id HAVING count(*) > 1)
+"""
+
+IDENTIFIERS = """
+CREATE TABLE identifier AS
+SELECT
+    CAST(row_number() OVER (ORDER BY type, id) - 1 AS INTEGER) AS row,
+    type, id,
+    CAST(count(*) AS INTEGER) AS degree,
+    min(first_ms) AS first_ms
+FROM seen GROUP BY type, id
+"""
+
+LINKS = """
+SELECT account.row AS account, identifier.row AS identifier, seen.first_ms, seen.last_ms, seen.count
+FROM seen JOIN account USING (account_id) JOIN identifier USING (type, id)
+ORDER BY account, identifier
+"""
+
+PEERS = """
+SELECT one.row AS source, other.row AS target, peers.type, max(peers.weight) AS weight, min(occurred_ms) AS first_ms
+FROM peers
+JOIN account AS one ON one.account_id = peers.source
+JOIN account AS other ON other.account_id = peers.target
+WHERE one.row <> other.row
+GROUP BY one.row, other.row, peers.type
+ORDER BY source, target, peers.type
+"""
+"""A peer that no event by then names as its account is left out until one does."""
+
+ACTS = f"""
+SELECT account.row AS account, occurred_ms
+FROM events JOIN account USING (account_id) WHERE {OWN_ACT}
+ORDER BY account, occurred_ms
+"""  # noqa: S608
+
+
+def literals(texts: Iterable[str]) -> str:
+    """A SQL list of text literals."""
+    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"

@@ -1,0 +1,82 @@
+"""The link tables: the ledger's records in columns, as Parquet segments, from which any moment can be seen."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from graphsvc.ledger.base import Ledger
+from graphsvc.links import segments
+from graphsvc.links.columns import columns_of
+from graphsvc.links.segments import Segment
+from graphsvc.links.view import LinkView, view_of
+
+FORMAT = "v1"
+BATCH_RECORDS = 100_000
+
+
+def _silent(records: int) -> None:
+    """No progress shown."""
+
+
+class LinkTables:
+    """Lies in one folder; one process at a time writes, any number read meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._segments = folder / FORMAT
+
+    @property
+    def offset(self) -> int:
+        """Offset of the last record that is in the tables; 0 where there is none."""
+        live = segments.live(segments.present(self._segments))
+        return live[-1].last if live else 0
+
+    def sync(self, ledger: Ledger, progress: Callable[[int], None] = _silent) -> int:
+        """Appends what the ledger has beyond `offset`, and returns the new offset.
+
+        Killed at any moment and called again, it ends in the same tables. `progress` is told the records added so far.
+        A ledger shorter than the tables is another ledger: the tables are made anew.
+        """
+        with self._writing():
+            if self.offset > ledger.offset():
+                self._clear()
+            segments.sweep(self._segments)
+            start = self.offset
+            for batch in ledger.scan(start, BATCH_RECORDS):
+                segment = Segment(batch[0].offset, batch[-1].offset)
+                segments.place(self._segments, segment, columns_of(batch))
+                progress(segment.last - start)
+            self._merge()
+            return self.offset
+
+    def rebuild(self, ledger: Ledger, progress: Callable[[int], None] = _silent) -> int:
+        """Throws the tables away and makes them anew from the ledger."""
+        with self._writing():
+            self._clear()
+        return self.sync(ledger, progress)
+
+    def view(self, as_of_ms: int) -> LinkView:
+        """All links as they were at `as_of_ms`: from events that occurred by then, whatever their order of arrival."""
+        live = segments.live(segments.present(self._segments))
+        return view_of([self._segments / segment.name for segment in live], as_of_ms)
+
+    def _merge(self) -> None:
+        while parts := segments.due_merge(segments.live(segments.present(self._segments))):
+            segments.merge(self._segments, parts)
+
+    def _clear(self) -> None:
+        for path in self._folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+        self._segments.mkdir()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._segments.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self._folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

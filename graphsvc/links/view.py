@@ -1,0 +1,118 @@
+"""The account network at one moment, out of the link tables.
+
+The same events give the same view, byte for byte, in whatever order they arrived: rows are sorted by their content, and
+sums that could depend on order are sums of integers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from graphsvc.links import queries
+from graphsvc.links.activity import rhythm
+from graphsvc.links.families import families_of, family_id, sketches_of
+from graphsvc.links.segments import SCHEMAS
+from graphsvc.links.weights import bits_of
+
+THREADS = 2
+MEMORY = "4GB"
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """The network from events that occurred by `as_of_ms`, and from nothing else.
+
+    - accounts: one row an account, sorted by `account_id`: created_ms, first_ms, last_ms (int64) and float32 facts.
+    - identifiers: type, id, degree (accounts, int32), bits (float32, after the hub discount), first_ms; by type and id.
+    - links: account and identifier (int32 rows of those tables), first_ms, last_ms, count (int32); by both rows.
+    - peers: source and target (int32 rows of accounts), type, weight (float32, the largest), first_ms; by all three.
+    """
+
+    as_of_ms: int
+    accounts: pa.Table
+    identifiers: pa.Table
+    links: pa.Table
+    peers: pa.Table
+
+
+def view_of(segments: Sequence[Path], as_of_ms: int) -> LinkView:
+    """The view from Parquet segments."""
+    with tempfile.TemporaryDirectory(prefix="graphsvc-view-") as spill:
+        database = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": spill})
+        try:
+            _open(database, segments, as_of_ms)
+            return _view(database, as_of_ms)
+        finally:
+            database.close()
+
+
+def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
+    database.execute(queries.ACCOUNTS)
+    _add_families(database)
+    for query in (queries.SEEN, queries.IDENTIFIERS):
+        database.execute(query)
+    accounts = _table(database, "SELECT * EXCLUDE row FROM account ORDER BY row")
+    identifiers = _table(database, "SELECT * EXCLUDE row FROM identifier ORDER BY row")
+    links = _table(database, queries.LINKS)
+    bits = bits_of(identifiers["type"], identifiers["degree"].to_numpy(), len(accounts))
+    identifiers = identifiers.add_column(3, "bits", pa.array(bits))
+    return LinkView(
+        as_of_ms=as_of_ms,
+        accounts=_with_facts(database, accounts, identifiers, links),
+        identifiers=identifiers,
+        links=links,
+        peers=_table(database, queries.PEERS),
+    )
+
+
+def _open(database: duckdb.DuckDBPyConnection, segments: Sequence[Path], as_of_ms: int) -> None:
+    for name, schema in SCHEMAS:
+        database.register(f"no_{name}", schema.empty_table())
+        files = [str(segment / f"{name}.parquet") for segment in segments]
+        source = f"read_parquet({queries.literals(files)})" if files else f"no_{name}"
+        database.execute(f"CREATE VIEW {name} AS SELECT * FROM {source} WHERE occurred_ms <= {int(as_of_ms)}")  # noqa: S608
+
+
+def _add_families(database: duckdb.DuckDBPyConnection) -> None:
+    """Makes the table `asked`: one row an account and family, with the family's id."""
+    database.execute(queries.SKETCHES)
+    sketches = _table(database, "SELECT sketch FROM sketch ORDER BY row")["sketch"]
+    family = families_of(sketches_of(sketches))
+    heads = np.unique(family)
+    ids = [family_id(blob) for blob in sketches.take(pa.array(heads)).to_pylist()]
+    named = pa.table({"row": pa.array(heads, pa.int32()), "id": pa.array(ids, pa.string())})
+    database.register("family_of", pa.table({"sketch": np.arange(len(family), dtype=np.int32), "family": family}))
+    database.register("family_name", named)
+    database.execute(queries.ASKED)
+
+
+def _with_facts(
+    database: duckdb.DuckDBPyConnection, accounts: pa.Table, identifiers: pa.Table, links: pa.Table
+) -> pa.Table:
+    """Accounts with the columns that SQL does not give, and all columns in the order of FACTS."""
+    acts = _table(database, queries.ACTS)
+    found = rhythm(acts["account"].to_numpy(), acts["occurred_ms"].to_numpy(), len(accounts))
+    conversation = (identifiers["type"].to_numpy(zero_copy_only=False) == "conversation")[links["identifier"]]
+    held = np.bincount(links["account"].to_numpy()[conversation], minlength=len(accounts))
+    asked = _table(database, queries.ASKED_FACTS)
+    columns = {
+        **{name: accounts[name] for name in accounts.column_names},
+        "active_days": found.active_days,
+        "hour_entropy": found.hour_entropy,
+        "gap_cv": found.gap_cv,
+        "conversations": held.astype(np.float32),
+        "prompt_families": asked["prompt_families"],
+        "family_repeat_share": asked["family_repeat_share"],
+    }
+    return pa.table({name: columns[name] for name in ("account_id", *queries.TIMES, *queries.FACTS)})
+
+
+def _table(database: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    return database.sql(query).to_arrow_table().combine_chunks()
