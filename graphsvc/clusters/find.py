@@ -31,7 +31,7 @@ class FindConfig:
     bits_max: float = 24.0
 
 
-def find_clusters(view: LinkView, pairs: pa.Table, config: FindConfig = FindConfig()) -> Int32s:  # noqa: B008
+def find_clusters(view: LinkView, pairs: pa.Table, config: FindConfig = FindConfig()) -> Int32s:
     """Cluster of each account, int32[N]: ordinals in the order of the first member, -1 for accounts in none.
 
     The result depends on the accounts and pairs alone, not on the order of either.

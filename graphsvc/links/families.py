@@ -61,7 +61,8 @@ def families_of(sketches: Sketches) -> Int32s:
         key = _band_keys(sketches.signature, band * BAND_ROWS)
         order = np.argsort(key, kind="stable")
         _join_buckets(parent, key, order, sketches.signature, sketches.start, sketches.sample)
-    return _roots(parent)
+    family: Int32s = _roots(parent)
+    return family
 
 
 def family_id(sketch: bytes) -> str:

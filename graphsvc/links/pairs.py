@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numba as nb
 import numpy as np
@@ -55,7 +56,7 @@ def pairs(view: LinkView, bits_min: float = BITS_MIN) -> pa.Table:
     evidence = _evidence(view)
     bounds = np.linspace(0, len(view.accounts), CHUNKS + 1).astype(np.int64)
     with ThreadPoolExecutor(THREADS) as threads:
-        found = list(threads.map(lambda at: _chunk(evidence, at[0], at[1], bits_min), zip(bounds, bounds[1:])))  # noqa: B905
+        found = list(threads.map(lambda at: _chunk(evidence, at[0], at[1], bits_min), pairwise(bounds.tolist())))
     columns = [np.concatenate([part[place] for part in found]) for place in range(4)]
     return pa.table(columns, schema=SCHEMA)
 
@@ -162,6 +163,8 @@ def _pairs(
                     if b <= a:
                         break
                     worth = bits[t] * min(left[place], holder_left[at])
+                    if worth <= 0.0:
+                        continue
                     if whole[b] == 0.0:
                         in_group[group_count] = b
                         group_count += 1

@@ -52,7 +52,9 @@ class TypeWeight:
 
 
 TYPES: dict[str, TypeWeight] = {
-    "instrument": TypeWeight("payment", 1.0, 360, "A payment instrument has one holder; families and firms share some."),
+    "instrument": TypeWeight(
+        "payment", 1.0, 360, "A payment instrument has one holder; families and firms share some."
+    ),
     "bin": TypeWeight("payment", 0.3, 360, "A rare card issuer is a choice of supplier, but many innocents share it."),
     "device": TypeWeight("device", 1.0, 180, "A device has one or few users; farms reuse it or clone its identity."),
     "tls": TypeWeight("device", 0.2, 90, "A TLS print names a client program, not a machine; rare ones are tools."),
@@ -66,7 +68,9 @@ TYPES: dict[str, TypeWeight] = {
     "org": TypeWeight("org", 0.6, 360, "Members of an organisation know each other and mostly have a reason to."),
     "referral_code": TypeWeight("referral", 0.5, 360, "A code passes from hand to hand; farms refer to themselves."),
     "api_key": TypeWeight("key", 1.0, 180, "A key is a secret; two accounts that use it share it."),
-    "prompt_family": TypeWeight("prompt", 0.7, 90, "A rare template in two accounts has one author; text is copied too."),
+    "prompt_family": TypeWeight(
+        "prompt", 0.7, 90, "A rare template in two accounts has one author; text is copied too."
+    ),
 }
 OWN = TypeWeight("own", 0.8, 180, "The caller chose to send it because it identifies; how well is unknown.")
 PEER = TypeWeight("peer", 0.8, 360, "The caller saw the two accounts deal with each other directly.")

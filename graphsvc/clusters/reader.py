@@ -1,0 +1,232 @@
+"""Reading the last detection run: its facts, clusters by filter and page, members, evidence, accounts."""
+
+from __future__ import annotations
+
+import base64
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from graphsvc.clusters.layout import CLUSTER_COLUMNS, EVIDENCE_COLUMNS, SCHEMA_VERSION, Run
+from graphsvc.errors import BadInput, NotFound
+
+SortKey = Literal["probability", "size", "last_activity", "growth"]
+SORT_COLUMNS: dict[SortKey, str] = {
+    "probability": "probability",
+    "size": "size",
+    "last_activity": "last_activity_ms",
+    "growth": "growth_24h",
+}
+PAGE_MAX = 1000
+TOP_EVIDENCE = 3
+
+
+@dataclass(frozen=True)
+class ClusterRow:
+    """One cluster; `confirmed` counts its accounts that a label calls abusive."""
+
+    id: str
+    kind: str
+    probability: float
+    probability_low: float
+    probability_high: float
+    size: int
+    confirmed: int
+    status: str
+    first_seen_ms: int
+    last_activity_ms: int
+    growth_24h: int
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """One piece of evidence, or of counter-evidence; `outside` counts accounts that are not members."""
+
+    identifier_type: str
+    identifier_id: str
+    text: str
+    bits: float
+    accounts: int
+    outside: int
+    first_ms: int
+    last_ms: int
+    counter: bool
+
+
+@dataclass(frozen=True)
+class AccountRow:
+    account_id: str
+    probability: float
+    cluster_id: str | None
+
+
+@dataclass(frozen=True)
+class ClusterFilter:
+    """What to list. `identifier` is type and id, as evidence shows them."""
+
+    kind: str | None = None
+    status: str | None = None
+    min_probability: float | None = None
+    min_size: int | None = None
+    identifier: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Page:
+    """`next_cursor` is None on the last page."""
+
+    items: list[ClusterRow]
+    next_cursor: str | None
+
+
+class ResultsReader:
+    """Reads the results file at `path`, for any number of threads; after a new run it reads that one.
+
+    Every method raises NotFound where no detection has run yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._of_thread = threading.local()
+
+    def exists(self) -> bool:
+        """Whether a detection has run."""
+        return self._path.exists()
+
+    def run(self) -> Run:
+        rows = self._rows("SELECT as_of_ms, ledger_offset, model_version, created_ms FROM run", ())
+        return Run(*rows[0])
+
+    def clusters(
+        self,
+        filters: ClusterFilter = ClusterFilter(),
+        sort: SortKey = "probability",
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> Page:
+        """A page of clusters, greatest first, equals by id. Raises BadInput for a wrong sort, cursor or limit."""
+        if sort not in SORT_COLUMNS:
+            raise BadInput(f"Clusters sort by {', '.join(SORT_COLUMNS)}.", pointer="/sort")
+        if not 1 <= limit <= PAGE_MAX:
+            raise BadInput(f"A page has 1 to {PAGE_MAX} clusters.", pointer="/limit")
+        column = SORT_COLUMNS[sort]
+        where, values = _where(filters)
+        if cursor is not None:
+            value, last_id = _position(cursor)
+            where.append(f"({column} < ? OR ({column} = ? AND id > ?))")
+            values += [value, value, last_id]
+        query = f"SELECT {', '.join(CLUSTER_COLUMNS)} FROM clusters WHERE {' AND '.join(where)}"  # noqa: S608
+        rows = self._rows(f"{query} ORDER BY {column} DESC, id LIMIT ?", (*values, limit + 1))
+        items = [ClusterRow(*row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return Page(items, _cursor(getattr(items[-1], column), items[-1].id) if more else None)
+
+    def cluster(self, cluster_id: str) -> ClusterRow:
+        """Raises NotFound where the last run has no such cluster."""
+        query = f"SELECT {', '.join(CLUSTER_COLUMNS)} FROM clusters WHERE id = ?"  # noqa: S608
+        rows = self._rows(query, (cluster_id,))
+        if not rows:
+            raise NotFound("The last detection run has no such cluster.")
+        return ClusterRow(*rows[0])
+
+    def members(self, cluster_id: str, after: str = "", limit: int | None = None) -> list[AccountRow]:
+        """Members by account id, those beyond `after`."""
+        query = "SELECT account_id, probability, cluster_id FROM accounts WHERE cluster_id = ? AND account_id > ?"
+        rows = self._rows(f"{query} ORDER BY account_id LIMIT ?", (cluster_id, after, -1 if limit is None else limit))
+        return [AccountRow(*row) for row in rows]
+
+    def evidence(self, cluster_id: str, limit: int | None = None) -> list[EvidenceRow]:
+        """Evidence by rank: what holds the cluster together, strongest first, then what speaks against it."""
+        query = f"SELECT {', '.join(EVIDENCE_COLUMNS)} FROM evidence WHERE cluster_id = ? ORDER BY rank LIMIT ?"  # noqa: S608
+        rows = self._rows(query, (cluster_id, -1 if limit is None else limit))
+        return [EvidenceRow(*row[:-1], bool(row[-1])) for row in rows]
+
+    def top_evidence(self, cluster_id: str) -> list[EvidenceRow]:
+        """The first three pieces of evidence."""
+        return self.evidence(cluster_id, TOP_EVIDENCE)
+
+    def account(self, account_id: str) -> AccountRow:
+        """Raises NotFound where the last run did not see the account."""
+        rows = self._rows(
+            "SELECT account_id, probability, cluster_id FROM accounts WHERE account_id = ?", (account_id,)
+        )
+        if not rows:
+            raise NotFound("The last detection run has not seen this account.")
+        return AccountRow(*rows[0])
+
+    def accounts(self) -> list[AccountRow]:
+        """All accounts, by id."""
+        rows = self._rows("SELECT account_id, probability, cluster_id FROM accounts ORDER BY account_id", ())
+        return [AccountRow(*row) for row in rows]
+
+    def probabilities(self) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
+        """Account ids (str) in order, and their probabilities."""
+        rows = self._rows("SELECT account_id, probability FROM accounts ORDER BY account_id", ())
+        ids = np.array([row[0] for row in rows], object)
+        return ids, np.fromiter((row[1] for row in rows), np.float32, len(rows))
+
+    def memberships(self) -> dict[str, str]:
+        """Cluster id of each account that is in a cluster."""
+        return dict(self._rows("SELECT account_id, cluster_id FROM accounts WHERE cluster_id IS NOT NULL", ()))
+
+    def statuses(self) -> dict[str, str]:
+        """Status of each cluster."""
+        return dict(self._rows("SELECT id, status FROM clusters", ()))
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        return self._connection().execute(query, values).fetchall()
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection to the file as it is now; a replaced file has another inode."""
+        try:
+            seen = self._path.stat()
+        except FileNotFoundError:
+            raise NotFound("No detection has run yet.", hint="Run `graphsvc detect`.") from None
+        which = (seen.st_ino, seen.st_mtime_ns)
+        if getattr(self._of_thread, "which", None) != which:
+            self._open(which)
+        connection: sqlite3.Connection = self._of_thread.connection
+        return connection
+
+    def _open(self, which: tuple[int, int]) -> None:
+        old = getattr(self._of_thread, "connection", None)
+        if old is not None:
+            old.close()
+        connection = sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            connection.close()
+            raise NotFound("The results were written by another version.", hint="Run `graphsvc detect`.")
+        self._of_thread.connection, self._of_thread.which = connection, which
+
+
+def _where(filters: ClusterFilter) -> tuple[list[str], list[object]]:
+    tests: list[tuple[str, object]] = [
+        ("kind = ?", filters.kind),
+        ("status = ?", filters.status),
+        ("probability >= ?", filters.min_probability),
+        ("size >= ?", filters.min_size),
+    ]
+    where = ["true", *(test for test, value in tests if value is not None)]
+    values = [value for _, value in tests if value is not None]
+    if filters.identifier is not None:
+        where.append("id IN (SELECT cluster_id FROM evidence WHERE identifier_type = ? AND identifier_id = ?)")
+        values += filters.identifier
+    return where, values
+
+
+def _cursor(value: float, cluster_id: str) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode((value, cluster_id))).decode()
+
+
+def _position(cursor: str) -> tuple[float, str]:
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor.encode()), type=tuple[float, str])
+    except (ValueError, UnicodeEncodeError):
+        raise BadInput("The cursor is not one that this list gave.", pointer="/cursor") from None

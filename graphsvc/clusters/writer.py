@@ -1,0 +1,121 @@
+"""Writing the results of a detection run into one SQLite file, which each run replaces whole."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from graphsvc.clusters.layout import CLUSTER_COLUMNS, EVIDENCE_COLUMNS, INDEXES, SCHEMA, Results, Run, Verdicts
+from graphsvc.links.view import LinkView
+
+DAY_MS = 86_400_000
+
+Bools = npt.NDArray[np.bool_]
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+
+
+def results_of(
+    run: Run,
+    view: LinkView,
+    clusters: Int32s,
+    ids: list[str],
+    verdicts: Verdicts,
+    evidence: pa.Table,
+    confirmed: Bools,
+    statuses: dict[str, str] | None = None,
+) -> Results:
+    """Results out of a run's parts. `confirmed` marks the accounts whose label says abusive; `statuses` gives the
+    status of a cluster id where people have decided one ("confirmed", "dismissed"), "open" else."""
+    names = np.array([*ids, None], object)
+    member = np.flatnonzero(clusters >= 0)
+    cluster = clusters[member]
+    decided = statuses or {}
+    return Results(
+        run=run,
+        accounts=pa.table(
+            {
+                "account_id": view.accounts["account_id"],
+                "probability": verdicts.accounts,
+                "cluster_id": pa.array(names[clusters], pa.string()),
+            }
+        ),
+        clusters=pa.table(
+            {
+                "id": pa.array(ids, pa.string()),
+                "kind": pa.array(verdicts.kinds, pa.string()),
+                "probability": verdicts.clusters,
+                "probability_low": verdicts.low,
+                "probability_high": verdicts.high,
+                "size": np.bincount(cluster, minlength=len(ids)),
+                "confirmed": np.bincount(cluster[confirmed[member]], minlength=len(ids)),
+                "status": pa.array([decided.get(one, "open") for one in ids], pa.string()),
+                **_times(view, member, cluster, len(ids)),
+            }
+        ),
+        evidence=evidence.append_column("cluster_id", pa.array(names[evidence["cluster"].to_numpy()], pa.string())),
+    )
+
+
+def write_results(path: Path, results: Results) -> None:
+    """Puts the results of a run in the place of the last run's, at once; on disk when this returns."""
+    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
+    unfinished.unlink(missing_ok=True)
+    connection = sqlite3.connect(unfinished, isolation_level=None)
+    try:
+        unfinished.chmod(0o600)
+        _fill(connection, results)
+    finally:
+        connection.close()
+    _flush(unfinished)
+    unfinished.replace(path)
+    _flush(path.parent)
+
+
+def _times(view: LinkView, member: Int64s, cluster: Int32s, count: int) -> dict[str, Int64s]:
+    """First and last activity of each cluster, and how many of its accounts began in the last day before the moment."""
+    first_ms, last_ms = (view.accounts[name].to_numpy()[member] for name in ("first_ms", "last_ms"))
+    first = np.full(count, np.iinfo(np.int64).max)
+    last = np.zeros(count, np.int64)
+    np.minimum.at(first, cluster, first_ms)
+    np.maximum.at(last, cluster, last_ms)
+    new = view.accounts["created_ms"].to_numpy()[member] > view.as_of_ms - DAY_MS
+    return {
+        "first_seen_ms": first,
+        "last_activity_ms": last,
+        "growth_24h": np.bincount(cluster[new], minlength=count),
+    }
+
+
+def _fill(connection: sqlite3.Connection, results: Results) -> None:
+    connection.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
+    connection.execute("BEGIN")
+    run = results.run
+    facts = (run.as_of_ms, run.ledger_offset, run.model_version, run.created_ms)
+    connection.execute("INSERT INTO run VALUES (?, ?, ?, ?)", facts)
+    _insert(connection, "accounts", results.accounts, ("account_id", "probability", "cluster_id"))
+    _insert(connection, "clusters", results.clusters, CLUSTER_COLUMNS)
+    _insert(connection, "evidence", results.evidence, ("cluster_id", "rank", *EVIDENCE_COLUMNS))
+    connection.execute("COMMIT")
+    connection.executescript(INDEXES)
+
+
+def _insert(connection: sqlite3.Connection, name: str, table: pa.Table, columns: tuple[str, ...]) -> None:
+    query = f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+    batches = table.select(list(columns)).to_batches(max_chunksize=50_000)
+    rows = (zip(*(column.to_pylist() for column in batch.columns), strict=True) for batch in batches)
+    connection.executemany(query, chain.from_iterable(rows))
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
