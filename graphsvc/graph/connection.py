@@ -58,7 +58,8 @@ def ping(connection: Connection) -> None:
         ) from error
     except (DriverError, Neo4jError, OSError) as error:
         raise GraphUnavailable(
-            f"Neo4j at {connection.uri} does not answer.", hint="Start it, or correct GRAPHSVC_NEO4J_URI."
+            f"Neo4j at {connection.uri} does not answer.",
+            hint="Start it (the embedded one: `graphsvc db start`), or correct GRAPHSVC_NEO4J_URI.",
         ) from error
 
 

@@ -8,7 +8,7 @@ Neo4j Community is GPLv3 and runs here as a separate program.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from graphsvc.graph.connection import Connection, Progress, ping, silent
 from graphsvc.graph.embedded_fetch import fetch, missing_names, server_folder
 from graphsvc.graph.embedded_files import (
     HOST,
-    USER,
     Home,
     State,
     ensure_password,
@@ -32,8 +31,10 @@ from graphsvc.graph.embedded_lock import read_lock
 from graphsvc.graph.embedded_process import (
     console_tail,
     end,
+    home_mark,
     is_alive,
     java,
+    login,
     orphans,
     run_admin,
     spawn,
@@ -81,12 +82,12 @@ def ensure_running(settings: Settings, progress: Progress = silent) -> Connectio
 def start(settings: Settings, progress: Progress = silent) -> Started:
     """Like `ensure_running`, and tells whether the server was started by this call."""
     place = home(settings)
-    if (state := read_state(place)) and is_alive(state):
-        return Started(wait_ready(place, state, progress), new=False)
+    if connection := _answering(place):
+        return Started(connection, new=False)
     java()
     jars = fetch(settings, progress)
     with exclusive(place.create().lock, LOCK_WAIT_S, progress, BUSY):
-        if (state := read_state(place)) and is_alive(state):
+        if state := _alive(place):
             return Started(wait_ready(place, state, progress), new=False)
         _end_orphans(place)
         return Started(_launch(place, jars, settings, progress), new=True)
@@ -106,10 +107,10 @@ def running(settings: Settings, progress: Progress = silent) -> Iterator[Connect
 def running_connection(settings: Settings) -> Connection:
     """The connection of the server if it runs; starts nothing. Raises GraphUnavailable if it does not run or answer."""
     place = home(settings)
-    state = read_state(place)
-    if state is None or not is_alive(state):
+    state = _alive(place)
+    if state is None:
         raise GraphUnavailable("The embedded Neo4j is not running.", hint="Start it with `graphsvc db start`.")
-    connection = Connection(f"bolt://{HOST}:{state.port}", USER, ensure_password(place))
+    connection = login(place, state)
     ping(connection)
     return connection
 
@@ -126,8 +127,7 @@ def stop(settings: Settings, progress: Progress = silent) -> bool:
 def status(settings: Settings) -> Status:
     """What can be said of the server without starting or fetching anything."""
     place, lock = home(settings), read_lock()
-    state = read_state(place)
-    alive = state if state is not None and is_alive(state) else None
+    alive = _alive(place)
     return Status(
         version=lock.version,
         folder=str(place.root),
@@ -136,7 +136,7 @@ def status(settings: Settings) -> Status:
         uri=f"bolt://{HOST}:{alive.port}" if alive else None,
         started_ms=alive.started_ms if alive else None,
         fetched=not missing_names(server_folder(settings, lock), lock),
-        store_bytes=sum(file.stat().st_size for file in (place.root / "data").rglob("*") if file.is_file()),
+        store_bytes=_size_bytes(place.root / "data"),
     )
 
 
@@ -162,6 +162,28 @@ def admin(settings: Settings, args: Sequence[str], progress: Progress = silent) 
     """
     with offline(settings, progress) as run:
         return run(args)
+
+
+def _alive(place: Home) -> State | None:
+    state = read_state(place)
+    return state if state is not None and is_alive(state) else None
+
+
+def _answering(place: Home) -> Connection | None:
+    """The server if it answers at once; one that is only starting or stopping is dealt with under the lock."""
+    if state := _alive(place):
+        with suppress(GraphUnavailable):
+            ping(login(place, state))
+            return login(place, state)
+    return None
+
+
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a running server removes files while we look
+            total += file.stat().st_size if file.is_file() else 0
+    return total
 
 
 def _launch(place: Home, jars: Path, settings: Settings, progress: Progress) -> Connection:
@@ -192,16 +214,15 @@ def _prepare(place: Home, jars: Path, settings: Settings) -> int:
 
 
 def _stop(place: Home, progress: Progress) -> bool:
-    state: State | None = read_state(place)
-    ran = state is not None and is_alive(state)
-    if state is not None and ran:
+    state = _alive(place)
+    if state:
         progress("stopping Neo4j", 0.0)
         end(state.pid, f"-Dgraphsvc.instance={state.instance}")
-    return _end_orphans(place) or ran
+    return _end_orphans(place) or state is not None
 
 
 def _end_orphans(place: Home) -> bool:
     found = orphans(place)
     for pid in found:
-        end(pid, str(place.root))
+        end(pid, home_mark(place))
     return bool(found)

@@ -15,6 +15,8 @@ from time import monotonic, sleep, time
 from typing import BinaryIO
 from uuid import uuid4
 
+from neo4j.exceptions import AuthError
+
 from graphsvc.config import Settings
 from graphsvc.errors import GraphUnavailable
 from graphsvc.graph.connection import Connection, Progress, ping
@@ -52,7 +54,7 @@ def java() -> Path:
 
 def run_admin(place: Home, jars: Path, settings: Settings, args: Sequence[str]) -> str:
     """Runs the server's admin tool to its end and gives what it printed. Raises GraphUnavailable when it fails."""
-    command = [*_java_command(jars, settings), "org.neo4j.cli.AdminTool", *args]
+    command = [*_java_command(place, jars, settings), "org.neo4j.cli.AdminTool", *args]
     environment = {**os.environ, "NEO4J_HOME": str(place.root), "NEO4J_CONF": str(place.config)}
     done = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -68,12 +70,12 @@ def spawn(place: Home, jars: Path, settings: Settings, port: int) -> State:
     """Starts the server in its own session, so that neither ctrl-C nor the end of its starter reaches it."""
     instance = uuid4().hex
     command = [
-        *_java_command(jars, settings),
+        *_java_command(place, jars, settings),
         "-XX:+ExitOnOutOfMemoryError",
         f"-Dgraphsvc.instance={instance}",
         *(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in OPENED),
         "org.neo4j.server.CommunityEntryPoint",
-        _home_argument(place),
+        f"--home-dir={place.root}",
         f"--config-dir={place.config}",
     ]
     with place.console.open("wb") as console:
@@ -92,12 +94,14 @@ def _detached(command: list[str], console: BinaryIO) -> subprocess.Popen[bytes]:
     return process
 
 
-def _java_command(jars: Path, settings: Settings) -> list[str]:
-    return [str(java()), f"-Xmx{settings.neo4j_heap}", "-cp", os.pathsep.join((f"{jars}/jars/*", f"{jars}/modules/*"))]
+def _java_command(place: Home, jars: Path, settings: Settings) -> list[str]:
+    path = os.pathsep.join((f"{jars}/jars/*", f"{jars}/modules/*"))
+    return [str(java()), f"-Xmx{settings.neo4j_heap}", home_mark(place), "-cp", path]
 
 
-def _home_argument(place: Home) -> str:
-    return f"--home-dir={place.root}"
+def home_mark(place: Home) -> str:
+    """The argument by which every Java process of this folder is known, the server and the admin tool."""
+    return f"-Dgraphsvc.home={place.root}"
 
 
 def is_alive(state: State) -> bool:
@@ -115,25 +119,23 @@ def command_line(pid: int) -> str:
 
 
 def orphans(place: Home) -> list[int]:
-    """Servers of this folder that no state tells of: their starter was killed before it could write it down."""
+    """Java processes of this folder that no state tells of: their starter was killed before it wrote it down."""
     if PROCESSES.is_dir():
         pids = [int(entry.name) for entry in PROCESSES.iterdir() if entry.name.isdigit()]
     else:
         listing = subprocess.run(["ps", "-ax", "-o", "pid="], capture_output=True, text=True).stdout
         pids = [int(word) for word in listing.split()]
-    mark = f" {_home_argument(place)} "
-    return [pid for pid in pids if mark in (line := f"{command_line(pid)} ") and "-Dgraphsvc.instance=" in line]
+    return [pid for pid in pids if f" {home_mark(place)} " in command_line(pid)]
 
 
 def wait_ready(place: Home, state: State, progress: Progress) -> Connection:
     """Waits until the server answers. Raises GraphUnavailable with the end of its log when it ends or stays silent."""
     begun = monotonic()
-    connection = Connection(f"bolt://{HOST}:{state.port}", USER, ensure_password(place))
+    connection = login(place, state)
     while (waited := monotonic() - begun) < START_S:
         if not is_alive(state):
             raise GraphUnavailable(f"Neo4j did not start. The end of its log:\n{console_tail(place)}")
-        if _listening(state.port):
-            ping(connection)
+        if _listening(state.port) and _logs_in(connection):
             return connection
         progress("starting Neo4j", min(0.95, waited / 10))
         sleep(POLL_S)
@@ -142,6 +144,22 @@ def wait_ready(place: Home, state: State, progress: Progress) -> Connection:
         f"The end of its log:\n{console_tail(place)}",
         hint="`graphsvc db stop` ends it.",
     )
+
+
+def login(place: Home, state: State) -> Connection:
+    """The connection of the server of `state`."""
+    return Connection(f"bolt://{HOST}:{state.port}", USER, ensure_password(place))
+
+
+def _logs_in(connection: Connection) -> bool:
+    """Whether the server answers. Raises when it refuses the password: waiting would not mend that."""
+    try:
+        ping(connection)
+    except GraphUnavailable as error:
+        if isinstance(error.__cause__, AuthError):
+            raise
+        return False
+    return True
 
 
 def _listening(port: int) -> bool:
