@@ -140,3 +140,28 @@ def tie_evidence(
         out[account, 0] = np.log1p(ties)
         for slot in range(5):
             out[account, slot + 2] = sums[slot] / ties
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def before(
+    starts: Longs, by_time: Longs, account: Ints, probability: Floats, bad: Floats, good: Floats
+) -> npt.NDArray[np.float64]:
+    """float64[5, L]: of the accounts that came to the same identifier before each link, their number, the sum and the
+    maximum of their probabilities, and the sums of `bad` and `good`."""
+    out = np.zeros((5, len(account)), dtype=np.float64)
+    for identifier in range(len(starts) - 1):
+        count, total, highest, worse, better = 0.0, 0.0, 0.0, 0.0, 0.0
+        for position in range(starts[identifier], starts[identifier + 1]):
+            link = by_time[position]
+            node = account[link]
+            out[0, link] = count
+            out[1, link] = total
+            out[2, link] = highest
+            out[3, link] = worse
+            out[4, link] = better
+            count += 1.0
+            total += probability[node]
+            highest = max(highest, probability[node])
+            worse += bad[node]
+            better += good[node]
+    return out

@@ -9,7 +9,6 @@ All sizes come from the graph: accounts and groups never seen in training are se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -144,8 +143,3 @@ def abusive_logit(kind_logits: Tensor) -> Tensor:
     """[C, 9] to the log odds [C] that the kind is an abusive one."""
     split = len(ABUSIVE_KINDS)
     return torch.logsumexp(kind_logits[:, :split], dim=1) - torch.logsumexp(kind_logits[:, split:], dim=1)
-
-
-def parameter_count(networks: Sequence[nn.Module]) -> int:
-    """Trained numbers in all networks."""
-    return sum(parameter.numel() for network in networks for parameter in network.parameters())

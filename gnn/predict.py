@@ -1,0 +1,57 @@
+"""Probabilities of accounts and clusters from a trained model and a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gnn.dataset import build
+from gnn.ensemble import Model, run
+from gnn.groups import ABUSIVE_KINDS, KINDS
+from gnn.labels import known
+from gnn.model import abusive_logit
+from gnn.network import Network
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Calibrated probabilities of abuse: `account_probability` float32[N], `account_embedding` float32[N, d],
+    `cluster_probability`, `cluster_low`, `cluster_high` float32[C], `cluster_kind` one of KINDS for each cluster, of
+    the abusive ones where the probability is at least one half."""
+
+    account_probability: Floats
+    account_embedding: Floats
+    cluster_probability: Floats
+    cluster_low: Floats
+    cluster_high: Floats
+    cluster_kind: list[str]
+
+
+def predict(model: Model, network: Network) -> Prediction:
+    """Judge every account and cluster of a network, on the CPU."""
+    raw = run(model.networks, build(network, known(network)))
+    logits = np.stack([abusive_logit(torch.from_numpy(kinds)).numpy() for kinds in raw.kinds])
+    mean = logits.mean(axis=0)
+    probability = model.cluster.probability(mean)
+    each = model.cluster.probability(logits)
+    low, high = model.interval.at(mean)
+    return Prediction(
+        account_probability=model.account.probability(raw.account.mean(axis=0)),
+        account_embedding=raw.embedding,
+        cluster_probability=probability,
+        cluster_low=np.minimum(low, each.min(axis=0)),
+        cluster_high=np.maximum(high, each.max(axis=0)),
+        cluster_kind=_kinds(raw.kinds.mean(axis=0), probability),
+    )
+
+
+def _kinds(kind_logits: Floats, probability: Floats) -> list[str]:
+    split = len(ABUSIVE_KINDS)
+    worst = kind_logits[:, :split].argmax(axis=1)
+    best = kind_logits[:, split:].argmax(axis=1) + split
+    return [KINDS[index] for index in np.where(probability >= 0.5, worst, best)]

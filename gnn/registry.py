@@ -1,0 +1,75 @@
+"""Models on disk: saved, and loaded only when they are what their manifest says and what this version computes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gnn.calibrate import Interval, Platt
+from gnn.ensemble import Model
+from gnn.errors import ModelError
+from gnn.features import FEATURES
+from gnn.files import Tensors, read_manifest, read_tensors, write_tensors
+from gnn.head import HEAD_FEATURES, Head
+from gnn.model import AccountNetwork, Shape
+
+__all__ = ["SHIPPED", "load", "read_manifest", "save"]
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""The model that comes with the package, trained on simulated worlds."""
+
+
+def save(model: Model, folder: Path) -> str:
+    """Write the model's two files into `folder` and return its version id, a hash of its content."""
+    tensors: Tensors = {f"head.{name}": value for name, value in model.head.tensors().items()}
+    tensors |= {"interval.low": model.interval.low, "interval.high": model.interval.high}
+    for index, network in enumerate(model.networks):
+        tensors |= {f"network.{index}.{name}": value.numpy() for name, value in network.state_dict().items()}
+    manifest: dict[str, Any] = {
+        "features": list(model.features),
+        "head_features": list(HEAD_FEATURES),
+        "shape": asdict(model.shape),
+        "networks": len(model.networks),
+        "calibration": {"account": asdict(model.account), "cluster": asdict(model.cluster)},
+        "notes": json.loads(json.dumps(dict(model.notes))),
+    }
+    return write_tensors(folder, manifest, tensors)
+
+
+def load(folder: Path) -> Model:
+    """The model in `folder`, ready to predict. Raises ModelError when a file is missing or was changed, or when the
+    model reads other features than this version computes."""
+    manifest, tensors = read_tensors(folder)
+    if tuple(manifest["features"]) != FEATURES:
+        raise ModelError(
+            f"The model in {folder} reads other features than this version computes.",
+            hint="Train it again with this version, or install the version that made it.",
+        )
+    version = str(manifest["version"])
+    shape = Shape(**manifest["shape"])
+    calibration = manifest["calibration"]
+    return Model(
+        networks=tuple(_network(shape, _part(tensors, f"network.{index}.")) for index in range(manifest["networks"])),
+        shape=shape,
+        features=tuple(manifest["features"]),
+        account=Platt(**calibration["account"]),
+        cluster=Platt(**calibration["cluster"]),
+        interval=Interval(tensors["interval.low"], tensors["interval.high"]),
+        head=Head.of(version, _part(tensors, "head.")),
+        notes=manifest["notes"],
+        version=version,
+    )
+
+
+def _network(shape: Shape, tensors: Tensors) -> AccountNetwork:
+    network = AccountNetwork(shape)
+    network.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in tensors.items()})
+    return network.eval()
+
+
+def _part(tensors: Tensors, prefix: str) -> Tensors:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

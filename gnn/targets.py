@@ -1,0 +1,154 @@
+"""What training learns from: outcomes of accounts and clusters, and which of them are held out together.
+
+Labels are partial: an account that nobody banned is not innocent. Unlabelled accounts are weak negatives (weighted
+negatives as in Elkan and Noto 2008), and none at all when they are strongly tied to a known abusive account.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from gnn.groups import ABUSIVE_KINDS, KINDS
+from gnn.labels import ABUSIVE, BENIGN, UNLABELLED, Verdicts, settle
+from gnn.network import LABEL_SCHEMA, Network, column
+
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+UNLABELLED_EVIDENCE = 0.1
+"""How far one unlabelled member speaks for a cluster's innocence, beside a confident label's 1."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A network as of one moment and what was decided of its accounts, then or later (LABEL_SCHEMA). Accounts of two
+    examples are the same when both id and `world` are."""
+
+    network: Network
+    outcomes: pa.Table
+    world: str = ""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """`abusive` bool[N]; `labelled` bool[N]; `confidence` float32[N], 1 for an unlabelled account and 0 for one that
+    must not be learnt from. For clusters `cluster_abusive` bool[C], `cluster_kind` int64[C] (-1 unknown) and
+    `cluster_labelled` bool[C]."""
+
+    abusive: Bools
+    labelled: Bools
+    confidence: Floats
+    cluster_abusive: Bools
+    cluster_kind: npt.NDArray[np.int64]
+    cluster_labelled: Bools
+
+
+def outcomes_of(example: Example) -> Verdicts:
+    """Everything ever decided of the accounts, one verdict each."""
+    tables = [example.outcomes.select(LABEL_SCHEMA.names), example.network.labels.select(LABEL_SCHEMA.names)]
+    return settle(pa.concat_tables([table.cast(LABEL_SCHEMA) for table in tables]), example.network.account_count)
+
+
+def targets_of(example: Example, verdicts: Verdicts) -> Targets:
+    """Targets of accounts and clusters from all that was decided."""
+    abusive = verdicts.verdict == ABUSIVE
+    labelled = verdicts.verdict != UNLABELLED
+    confidence = np.where(labelled, verdicts.confidence, 1.0)
+    confidence[~labelled & _near(example.network, abusive)] = 0.0
+    return Targets(abusive, labelled, confidence.astype(np.float32), *_clusters(example.network, verdicts))
+
+
+def _near(network: Network, abusive: Bools) -> Bools:
+    """bool[N]: accounts tied by evidence to an abusive one, or in one cluster with it."""
+    near = np.zeros(network.account_count, dtype=np.bool_)
+    a, b = column(network.pairs, "a", np.int64), column(network.pairs, "b", np.int64)
+    near[a[abusive[b]]] = True
+    near[b[abusive[a]]] = True
+    inside = network.clusters >= 0
+    hit = np.bincount(network.clusters[inside & abusive], minlength=network.cluster_count + 1) > 0
+    near[inside] |= hit[network.clusters[inside]]
+    return near
+
+
+def _clusters(network: Network, verdicts: Verdicts) -> tuple[Bools, npt.NDArray[np.int64], Bools]:
+    inside = np.flatnonzero(network.clusters >= 0)
+    ordinal, count = network.clusters[inside], network.cluster_count
+    verdict, confidence = verdicts.verdict[inside], verdicts.confidence[inside]
+    bad = np.bincount(ordinal, np.where(verdict == ABUSIVE, confidence, 0.0), minlength=count)
+    good = np.bincount(ordinal, np.where(verdict == BENIGN, confidence, 0.0), minlength=count)
+    good = good + UNLABELLED_EVIDENCE * np.bincount(ordinal, verdict == UNLABELLED, minlength=count)
+    abusive = bad > good
+    labelled = np.bincount(ordinal, verdict != UNLABELLED, minlength=count) > 0
+    votes = np.zeros((count, len(KINDS)))
+    named = verdicts.kind[inside] >= 0
+    np.add.at(votes, (ordinal[named], verdicts.kind[inside][named]), confidence[named])
+    side = np.arange(len(KINDS)) < len(ABUSIVE_KINDS)
+    votes[side[None, :] != abusive[:, None]] = 0.0
+    kind = np.where(votes.max(axis=1, initial=0.0) > 0, votes.argmax(axis=1), -1)
+    return abusive, kind.astype(np.int64), labelled
+
+
+def folds_of(examples: Sequence[Example], folds: int, seed: int) -> list[npt.NDArray[np.int64]]:
+    """int64[N] for each example: the fold that holds each account out. Accounts of one operator or one cluster, in any
+    example, stay together; abusive and other accounts are spread evenly over the folds."""
+    names = [
+        pc.binary_join_element_wise(
+            pa.scalar(example.world), example.network.accounts["account_id"].cast(pa.string()), "\x1f"
+        ).combine_chunks()
+        for example in examples
+    ]
+    encoded = pa.chunked_array(names).combine_chunks().dictionary_encode()
+    person = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    offsets = np.cumsum([0, *(len(part) for part in names)])
+    parts = [person[start:end] for start, end in itertools.pairwise(offsets)]
+    verdicts = [outcomes_of(example) for example in examples]
+    edges = [edge for parts_ in zip(examples, verdicts, parts, strict=True) for edge in _together(*parts_)]
+    people = len(encoded.dictionary)
+    block = _blocks(edges, people)
+    abusive = np.zeros(people, dtype=np.bool_)
+    for verdict, part in zip(verdicts, parts, strict=True):
+        abusive[part[verdict.verdict == ABUSIVE]] = True
+    fold = _deal(block, abusive, folds, seed)
+    return [fold[part] for part in parts]
+
+
+def _together(
+    example: Example, verdicts: Verdicts, person: npt.NDArray[np.int64]
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Edges from each account to the first of its operator and of its cluster."""
+    out = []
+    for groups in (verdicts.operator, example.network.clusters):
+        inside = np.flatnonzero(groups >= 0)
+        _, first, inverse = np.unique(groups[inside], return_index=True, return_inverse=True)
+        out.append((person[inside], person[inside[first[inverse]]] if len(inside) else person[inside]))
+    return out
+
+
+def _blocks(edges: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]], people: int) -> npt.NDArray[np.int64]:
+    a, b = (np.concatenate(side) for side in zip(*edges, strict=True))
+    graph = coo_matrix((np.ones(len(a), dtype=np.int8), (a, b)), shape=(people, people))
+    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+
+
+def _deal(block: npt.NDArray[np.int64], abusive: Bools, folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """Deal blocks out, the largest first, each to the fold that has fewest accounts of its class."""
+    size = np.bincount(block)
+    bad = np.bincount(block, abusive) > 0
+    shuffled = np.random.default_rng(seed).permutation(len(size))
+    order = shuffled[np.argsort(-size[shuffled], kind="stable")]
+    load = np.zeros((2, folds), dtype=np.int64)
+    fold = np.zeros(len(size), dtype=np.int64)
+    for index in order:
+        mine = load[int(bad[index])]
+        fold[index] = int(mine.argmin())
+        mine[fold[index]] += size[index]
+    return fold[block]

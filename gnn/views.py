@@ -1,0 +1,118 @@
+"""Networks in several views, each hiding some of the labels known at its time: what training iterates over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gnn.dataset import Graph, build, relabelled
+from gnn.groups import ABUSIVE_KINDS, KINDS
+from gnn.labels import Known, known
+from gnn.targets import Example, Targets, folds_of, outcomes_of, targets_of
+
+Bools = npt.NDArray[np.bool_]
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class View:
+    """One example with some of its known labels hidden: the graph, what it shows as `known`, and what is to be learnt.
+
+    `weight` float32[N] is 0 for an account whose label is visible. `fold` int64[N] and `cluster_fold` int64[C] say
+    which network holds them out. `kinds` bool[C, 9]: kinds that a cluster may have by what was decided.
+    `cluster_weight` float32[C]."""
+
+    example: int
+    known: Known
+    graph: Graph
+    targets: Targets
+    weight: npt.NDArray[np.float32]
+    fold: Longs
+    kinds: Bools
+    cluster_weight: npt.NDArray[np.float32]
+    cluster_fold: Longs
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What one network learns from a view, as tensors on its device; held-out rows have weight 0 in `train` and the
+    others in `held`. Weights of accounts and of clusters each sum to 1 where there are any."""
+
+    abusive: Tensor
+    kinds: Tensor
+    account_train: Tensor
+    account_held: Tensor
+    cluster_train: Tensor
+    cluster_held: Tensor
+
+
+def views_of(
+    examples: Sequence[Example], folds: int, hidden_shares: Sequence[float], unlabelled_weight: float, seed: int
+) -> list[View]:
+    """All views of all examples. Where no label is known there is nothing to hide, and one view."""
+    random = np.random.default_rng(seed)
+    out = []
+    for index, (example, fold) in enumerate(zip(examples, folds_of(examples, folds, seed), strict=True)):
+        network = example.network
+        targets = targets_of(example, outcomes_of(example))
+        luck = random.random(network.account_count)
+        anything = known(network)
+        shares = hidden_shares if np.any(anything.bad + anything.good > 0) else hidden_shares[:1]
+        graph: Graph | None = None
+        for share in shares:
+            shown = known(network, hidden=luck < share)
+            graph = build(network, shown) if graph is None else relabelled(graph, network, shown)
+            out.append(_view(index, example, graph, shown, targets, fold, unlabelled_weight))
+    return out
+
+
+def goal_of(view: View, fold: int, device: torch.device) -> Goal:
+    """The goal of the network that holds `fold` out."""
+    held, cluster_held = view.fold == fold, view.cluster_fold == fold
+
+    def share(weight: npt.NDArray[np.float32], chosen: Bools) -> Tensor:
+        part = np.where(chosen, weight, 0.0)
+        return torch.from_numpy((part / max(float(part.sum()), 1e-9)).astype(np.float32)).to(device)
+
+    return Goal(
+        abusive=torch.from_numpy(view.targets.abusive.astype(np.float32)).to(device),
+        kinds=torch.from_numpy(view.kinds).to(device),
+        account_train=share(view.weight, ~held),
+        account_held=share(view.weight, held),
+        cluster_train=share(view.cluster_weight, ~cluster_held),
+        cluster_held=share(view.cluster_weight, cluster_held),
+    )
+
+
+def _view(
+    index: int, example: Example, graph: Graph, shown: Known, targets: Targets, fold: Longs, unlabelled_weight: float
+) -> View:
+    visible = (shown.bad > 0) | (shown.good > 0)
+    weight = np.where(visible, 0.0, targets.confidence) * np.where(targets.labelled, 1.0, unlabelled_weight)
+    cluster_fold = np.zeros(example.network.cluster_count, dtype=np.int64)
+    inside = example.network.clusters >= 0
+    cluster_fold[example.network.clusters[inside]] = fold[inside]
+    return View(
+        example=index,
+        known=shown,
+        graph=graph,
+        targets=targets,
+        weight=weight.astype(np.float32),
+        fold=fold,
+        kinds=_possible_kinds(targets),
+        cluster_weight=np.where(targets.cluster_labelled, 1.0, unlabelled_weight).astype(np.float32),
+        cluster_fold=cluster_fold,
+    )
+
+
+def _possible_kinds(targets: Targets) -> Bools:
+    """bool[C, 9]: the kind that was decided, or every kind of the side where only the verdict is known."""
+    side = np.arange(len(KINDS)) < len(ABUSIVE_KINDS)
+    kind = targets.cluster_kind[:, None]
+    same_side = side[None, :] == targets.cluster_abusive[:, None]
+    return np.asarray(np.where(kind >= 0, np.arange(len(KINDS))[None, :] == kind, same_side), dtype=np.bool_)
