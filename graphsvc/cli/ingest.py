@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 
 def ingest(
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE…", help="NDJSON, .gz, .zst, or -.")
-    ] = None,
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE…", help="NDJSON, .gz, .zst, or -.")] = None,
     labels: Annotated[list[str] | None, typer.Option(metavar="FILE", help="A file of labels; may be repeated.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
 ) -> None:

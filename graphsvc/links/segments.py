@@ -63,6 +63,14 @@ def live(segments: Iterable[Segment]) -> list[Segment]:
     return chosen
 
 
+def span_ms(folder: Path, segment: Segment) -> tuple[int, int]:
+    """When the segment's first and last events occurred, from the statistics of its file."""
+    facts = pq.read_metadata(folder / segment.name / "events.parquet")
+    column = facts.schema.names.index("occurred_ms")
+    groups = [facts.row_group(index).column(column).statistics for index in range(facts.num_row_groups)]
+    return min(int(group.min) for group in groups), max(int(group.max) for group in groups)
+
+
 def place(folder: Path, segment: Segment, columns: Columns) -> None:
     """Writes a segment; it appears at once and whole, and is on disk when this returns."""
     unfinished = folder / f"{UNFINISHED}{segment.name}"

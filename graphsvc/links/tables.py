@@ -25,8 +25,9 @@ def _silent(records: int) -> None:
 class LinkTables:
     """Lies in one folder; one process at a time writes, any number read meanwhile."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, batch_records: int = BATCH_RECORDS) -> None:
         self._folder = folder
+        self._batch_records = batch_records
         self._segments = folder / FORMAT
 
     @property
@@ -34,6 +35,18 @@ class LinkTables:
         """Offset of the last record that is in the tables; 0 where there is none."""
         live = segments.live(segments.present(self._segments))
         return live[-1].last if live else 0
+
+    @property
+    def latest_ms(self) -> int:
+        """When the latest event of the tables occurred; 0 where they are empty."""
+        live = segments.live(segments.present(self._segments))
+        return max((segments.span_ms(self._segments, segment)[1] for segment in live), default=0)
+
+    @property
+    def first_ms(self) -> int:
+        """When the first event of the tables occurred; 0 where they are empty."""
+        live = segments.live(segments.present(self._segments))
+        return min((segments.span_ms(self._segments, segment)[0] for segment in live), default=0)
 
     def sync(self, ledger: Ledger, progress: Callable[[int], None] = _silent) -> int:
         """Appends what the ledger has beyond `offset`, and returns the new offset.
@@ -46,7 +59,7 @@ class LinkTables:
                 self._clear()
             segments.sweep(self._segments)
             start = self.offset
-            for batch in ledger.scan(start, BATCH_RECORDS):
+            for batch in ledger.scan(start, self._batch_records):
                 segment = Segment(batch[0].offset, batch[-1].offset)
                 segments.place(self._segments, segment, columns_of(batch))
                 progress(segment.last - start)

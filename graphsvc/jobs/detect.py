@@ -1,0 +1,121 @@
+"""Detection: from the ledger to scores, labelled clusters and their evidence."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+
+from graphsvc.clusters.evidence import cluster_evidence
+from graphsvc.clusters.ids import stable_ids
+from graphsvc.clusters.results import Results, ResultsReader, Run, Verdicts, results_of, write_results
+from graphsvc.config import Settings
+from graphsvc.jobs.models import active_model, load_model
+from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
+from graphsvc.ledger import open_ledger
+from graphsvc.links.tables import LinkTables
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A finished run. `published` says whether the service now shows it: a look into the past never replaces a later
+    look."""
+
+    results: Results
+    published: bool
+
+    @property
+    def accounts(self) -> int:
+        return int(self.results.accounts.num_rows)
+
+    @property
+    def clusters(self) -> int:
+        return int(self.results.clusters.num_rows)
+
+
+def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detection:
+    """Scores every account seen by `as_of_ms` (default: the last moment the ledger knows) and labels the clusters."""
+    places = settings.places.create()
+    with closing(open_ledger(settings)) as ledger:
+        tables = LinkTables(places.links)
+        sync_tables(tables, ledger, report)
+        moment_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
+        observed = observe(tables, ledger, moment_ms, report)
+    reader = ResultsReader(places.results)
+    previous = reader if reader.exists() and reader.run().as_of_ms <= moment_ms else None
+    results = _judge(settings, observed, previous, report)
+    published = previous is not None or not reader.exists()
+    if published:
+        report("writing", 0.95)
+        write_results(places.results, results)
+    report("done", 1.0)
+    return Detection(results, published)
+
+
+def _judge(settings: Settings, observed: Observed, previous: ResultsReader | None, report: Report) -> Results:
+    from gnn.predict import predict
+
+    model = load_model(active_model(settings.places))
+    report("scoring accounts", 0.6)
+    network = observed.network
+    prediction = predict(model, network)
+    report("gathering evidence", 0.85)
+    view = observed.view
+    account_ids = view.accounts["account_id"].to_pylist()
+    abusive = pc.equal(network.labels["verdict"], "abusive")
+    confirmed = np.zeros(len(account_ids), np.bool_)
+    confirmed[network.labels.filter(abusive)["account"].to_numpy()] = True
+    return results_of(
+        run=Run(view.as_of_ms, observed.offset, model.version, int(time.time() * 1000)),
+        view=view,
+        clusters=observed.clusters,
+        ids=stable_ids(previous, account_ids, observed.clusters, view.as_of_ms),
+        verdicts=Verdicts(
+            accounts=prediction.account_probability,
+            clusters=prediction.cluster_probability,
+            low=prediction.cluster_low,
+            high=prediction.cluster_high,
+            kinds=prediction.cluster_kind,
+        ),
+        evidence=cluster_evidence(view, observed.clusters, observed.pairs),
+        confirmed=confirmed,
+        statuses=previous.statuses() if previous is not None else None,
+    )
+
+
+def write_scores(path: Path, results: Results) -> None:
+    """The contract's scores file: account_id,score for every account seen, in order of account_id."""
+    accounts = results.accounts
+    scores = (f"{score:.6f}" for score in accounts["probability"].to_pylist())
+    _write(path, ("account_id", "score"), zip(accounts["account_id"].to_pylist(), scores, strict=True))
+
+
+def write_clusters(path: Path, results: Results) -> None:
+    """The contract's clusters file: cluster_id,account_id,kind,probability, one row a member."""
+    clusters = results.clusters
+    facts = {
+        name: (kind, f"{probability:.6f}")
+        for name, kind, probability in zip(
+            clusters["id"].to_pylist(), clusters["kind"].to_pylist(), clusters["probability"].to_pylist(), strict=True
+        )
+    }
+    members = results.accounts.filter(pc.is_valid(results.accounts["cluster_id"]))
+    ordered = members.sort_by([("cluster_id", "ascending"), ("account_id", "ascending")])
+    pairs = zip(ordered["cluster_id"].to_pylist(), ordered["account_id"].to_pylist(), strict=True)
+    header = ("cluster_id", "account_id", "kind", "probability")
+    _write(path, header, ((cluster, account, *facts[cluster]) for cluster, account in pairs))
+
+
+def _write(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    draft = path.with_name(f".{path.name}.unfinished")
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+    draft.replace(path)

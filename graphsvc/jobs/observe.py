@@ -1,0 +1,102 @@
+"""The network as of a moment: the link tables brought up to date, the view, its pairs, clusters and known labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gnn.network import LABEL_SCHEMA, Network
+from graphsvc.clusters.find import find_clusters
+from graphsvc.errors import BadInput
+from graphsvc.events.record import LabelRecord
+from graphsvc.ledger.base import Ledger
+from graphsvc.links.pairs import pairs
+from graphsvc.links.tables import LinkTables
+from graphsvc.links.view import LinkView
+
+Report = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is known as of `view.as_of_ms`. `offset` is the ledger's at that time of looking."""
+
+    view: LinkView
+    pairs: pa.Table
+    clusters: npt.NDArray[np.int32]
+    labels: pa.Table
+    offset: int
+
+    @property
+    def network(self) -> Network:
+        """The same, as the model reads it."""
+        view = self.view
+        return Network(
+            as_of_ms=view.as_of_ms,
+            accounts=view.accounts,
+            identifiers=view.identifiers,
+            links=view.links,
+            peers=view.peers,
+            pairs=self.pairs,
+            clusters=self.clusters,
+            labels=self.labels,
+        )
+
+
+def sync_tables(tables: LinkTables, ledger: Ledger, report: Report) -> int:
+    """Brings the link tables to the ledger's end, and returns the offset reached."""
+    total = max(ledger.offset() - tables.offset, 1)
+    return tables.sync(ledger, lambda done: report("reading the ledger", 0.3 * min(done / total, 1.0)))
+
+
+def latest_ms(tables: LinkTables, ledger: Ledger) -> int:
+    """The last moment that the ledger knows of: the default moment to look from."""
+    decided = max((stored.label.decided_ms for stored in ledger.labels()), default=0)
+    return max(tables.latest_ms, decided)
+
+
+def observe(tables: LinkTables, ledger: Ledger, as_of_ms: int, report: Report) -> Observed:
+    """The network as of a moment, from link tables that are up to date."""
+    report("linking accounts", 0.3)
+    offset = tables.offset
+    view = tables.view(as_of_ms)
+    if not view.accounts.num_rows:
+        raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
+    report("weighing pairs", 0.5)
+    found = pairs(view)
+    clusters = find_clusters(view, found)
+    labels = label_table(view, [stored.label for stored in ledger.labels(as_of_ms)])
+    return Observed(view, found, clusters, labels, offset)
+
+
+def label_table(view: LinkView, labels: Sequence[LabelRecord]) -> pa.Table:
+    """Labels of the accounts in view, as the model reads them; of one account and source the later one counts."""
+    latest = {(label.account_id, label.source): label for label in sorted(labels, key=_decided)}
+    rows = list(latest.values())
+    position = pc.index_in(
+        pa.array([label.account_id for label in rows], pa.string()), value_set=view.accounts["account_id"]
+    )
+    table = pa.table(
+        {
+            "account": position,
+            "verdict": [label.verdict for label in rows],
+            "kind": [label.kind for label in rows],
+            "operator_id": [label.operator_id for label in rows],
+            "decided_ms": [label.decided_ms for label in rows],
+            "source": [label.source for label in rows],
+            "confidence": [label.confidence for label in rows],
+        },
+        schema=LABEL_SCHEMA,
+    )
+    known = table.filter(pc.is_valid(table["account"]))
+    return known.sort_by([("account", "ascending"), ("source", "ascending")])
+
+
+def _decided(label: LabelRecord) -> tuple[int, str, str, str, float]:
+    """Order by time of decision; ties by content, so that the order of arrival carries nothing."""
+    return label.decided_ms, label.verdict, label.kind or "", label.operator_id or "", label.confidence

@@ -1,0 +1,107 @@
+"""Training: on this deployment's own labels, or on simulated worlds where it has none yet."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphsvc.config import Settings
+from graphsvc.errors import BadInput
+from graphsvc.jobs.ingest import ingest_events, ingest_labels
+from graphsvc.jobs.models import keep_model
+from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, sync_tables
+from graphsvc.ledger import open_ledger
+from graphsvc.links.tables import LinkTables
+
+if TYPE_CHECKING:
+    from gnn.ensemble import Model
+    from gnn.train import Example
+
+LOOKS = (0.4, 0.7, 1.0)
+"""Moments of a log's span from which the network is looked at; what was decided later is what is to be learnt."""
+LABELS_NEEDED = 20
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Simulated worlds to learn from: one for each name and seed."""
+
+    names: tuple[str, ...]
+    seeds: tuple[int, ...]
+    accounts: int
+    days: int
+
+
+def train_on_ledger(settings: Settings, as_of_ms: int | None, seed: int, report: Report) -> tuple[str, Model]:
+    """Trains on the labels decided by `as_of_ms`, puts the model in use, and returns its version and the model."""
+    examples = _examples(settings, as_of_ms, "", report)
+    labelled = examples[-1].outcomes.num_rows
+    if labelled < LABELS_NEEDED:
+        raise BadInput(
+            f"Only {labelled} labels are known by that time; training needs {LABELS_NEEDED} or more.",
+            hint="Ingest labels (graphsvc ingest --labels FILE), or learn from worlds (graphsvc train --simulated).",
+        )
+    return _train(settings, examples, seed, report)
+
+
+def train_on_worlds(settings: Settings, worlds: Worlds, seed: int, report: Report) -> tuple[str, Model]:
+    """Trains on simulated worlds through the same ingest, links and labels as real logs; the truth stays unread."""
+    examples: list[Example] = []
+    count = len(worlds.names) * len(worlds.seeds)
+    with tempfile.TemporaryDirectory(prefix="graphsvc-worlds-") as folder:
+        for number, (name, world_seed) in enumerate((n, s) for n in worlds.names for s in worlds.seeds):
+            report(f"world {name} {world_seed}", 0.5 * number / count)
+            place = Path(folder) / f"{name}-{world_seed}"
+            examples += _world(settings, place, name, world_seed, worlds)
+    return _train(settings, examples, seed, report)
+
+
+def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds) -> list[Example]:
+    from graphsvc.simulate.world import load_world, simulate
+
+    simulate(load_world(name, accounts=worlds.accounts, days=worlds.days, seed=seed), place / "world", _quiet)
+    own = settings.model_copy(update={"data": place / "data"})
+    ingest_events(own, str(place / "world" / "events.ndjson"))
+    ingest_labels(own, str(place / "world" / "labels.ndjson"))
+    return _examples(own, None, f"{name}-{seed}", _quiet)
+
+
+def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Report) -> list[Example]:
+    from gnn.train import Example
+
+    places = settings.places.create()
+    with closing(open_ledger(settings)) as ledger:
+        tables = LinkTables(places.links)
+        sync_tables(tables, ledger, report)
+        end_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
+        decided = [stored.label for stored in ledger.labels(end_ms)]
+        examples = []
+        for moment_ms in _moments(tables, end_ms):
+            observed = observe(tables, ledger, moment_ms, _quiet)
+            examples.append(Example(observed.network, label_table(observed.view, decided), world))
+    return examples
+
+
+def _moments(tables: LinkTables, end_ms: int) -> Sequence[int]:
+    last_ms = min(tables.latest_ms, end_ms)
+    first_ms = min(tables.first_ms, last_ms)
+    return [first_ms + int((last_ms - first_ms) * share) for share in LOOKS]
+
+
+def _train(settings: Settings, examples: Sequence[Example], seed: int, report: Report) -> tuple[str, Model]:
+    from gnn.errors import ModelError
+    from gnn.train import TrainConfig, train
+
+    try:
+        model = train(examples, TrainConfig(seed=seed), lambda step, share: report(step, 0.5 + 0.5 * share))
+    except ModelError as error:
+        raise BadInput(error.message, hint=error.hint) from None
+    return keep_model(model, settings.places.create()), model
+
+
+def _quiet(step: str, share: float) -> None:
+    """No progress shown."""
