@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def train(
     as_of: AsOf = None,
-    simulated: Annotated[
-        bool, typer.Option("--simulated", help="Learn from simulated worlds, not own labels.")
-    ] = False,
+    simulated: Annotated[bool, typer.Option("--simulated", help="Learn from simulated worlds.")] = False,
     worlds: Annotated[str, typer.Option(help="Names of the simulated worlds, with commas.")] = "plain",
     seeds: Annotated[str, typer.Option(help="Seeds of the simulated worlds, with commas.")] = "1,2,3",
     accounts: Annotated[int, typer.Option(min=200, help="Accounts of each simulated world.")] = 6_000,
@@ -78,9 +76,7 @@ def _show(figures: Evaluation) -> None:
     say(f"recall at 0.1 % / 1 % FPR   {figures.recall_at_fpr_01:.3f} / {figures.recall_at_fpr_1:.3f}")
     say(f"calibration error           {figures.calibration_error:.3f}")
     say(f"rings found                 {clusters.ring_recall:.3f}")
-    say(
-        f"accounts in flagged clusters: precision {clusters.account_precision:.3f}, recall {clusters.account_recall:.3f}"
-    )
+    say(f"in flagged clusters: precision {clusters.account_precision:.3f}, recall {clusters.account_recall:.3f}")
     say(f"B-cubed precision / recall  {clusters.bcubed_precision:.3f} / {clusters.bcubed_recall:.3f}")
     say(f"kind accuracy               {figures.kind_accuracy:.3f}")
     say("innocents accused, with the 95 % interval:")

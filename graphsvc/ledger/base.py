@@ -68,4 +68,7 @@ class Ledger(Protocol):
     def offset(self) -> int:
         """Offset of the last record; 0 where the ledger is empty."""
 
+    def label_offset(self) -> int:
+        """Offset of the last label; 0 where there is none."""
+
     def close(self) -> None: ...

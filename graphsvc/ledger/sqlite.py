@@ -79,7 +79,6 @@ class SqliteLedger:
             return _last(self._connection)
 
     def label_offset(self) -> int:
-        """Offset of the last label; 0 where there is none."""
         with self._lock:
             row = self._connection.execute("SELECT coalesce(max(offset), 0) FROM labels").fetchone()
         return int(row[0])
