@@ -85,7 +85,10 @@ def _evidence(view: LinkView) -> Evidence:
 
 
 def _shared(view: LinkView) -> tuple[Int32s, Int32s, Float32s, Float32s, Int8s]:
-    """Links to identifiers of 2 to HUB_CUT accounts: account, thing, decay; and each thing's bits and group."""
+    """Links to identifiers of 2 to HUB_CUT accounts: account, thing, decay; and each thing's bits and group.
+
+    Age counts from the newest sighting in the view: a log that ended a year ago is judged as when it ended.
+    """
     degree = view.identifiers["degree"].to_numpy()
     kept = (degree >= 2) & (degree <= HUB_CUT)
     row = (np.cumsum(kept) - 1).astype(np.int32)
@@ -93,7 +96,8 @@ def _shared(view: LinkView) -> tuple[Int32s, Int32s, Float32s, Float32s, Int8s]:
     use = kept[identifier]
     types = view.identifiers["type"].filter(pa.array(kept))
     bits = bits_of(types, degree[kept], len(view.accounts))
-    age_ms = view.as_of_ms - view.links["last_ms"].to_numpy()[use]
+    last_ms = view.links["last_ms"].to_numpy()
+    age_ms = last_ms.max(initial=0) - last_ms[use]
     thing = row[identifier[use]]
     left = decay_of(types.take(pa.array(thing)), age_ms)
     return view.links["account"].to_numpy()[use], thing, left, bits, groups_of(types)
