@@ -22,8 +22,8 @@ def note(text: str) -> None:
     err.print(text, markup=False)
 
 
-def say(text: str) -> None:
-    out.print(text, markup=False)
+def say(text: str, end: str = "\n") -> None:
+    out.print(text, markup=False, end=end)
 
 
 @contextmanager

@@ -1,0 +1,80 @@
+"""The worker: follows the ledger, so that tables, graph and clusters catch up by themselves after any outage."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+
+import structlog
+
+from graphsvc.config import Settings
+from graphsvc.errors import GraphsvcError
+from graphsvc.jobs.detect import detect
+from graphsvc.jobs.graph import bring_up_to_date
+from graphsvc.jobs.observe import sync_tables
+from graphsvc.ledger import open_ledger
+from graphsvc.links.tables import LinkTables
+
+log = structlog.get_logger("worker")
+FOLLOW_EVERY_S = 1.0
+RETRY_MOST_S = 30.0
+
+
+class Worker:
+    """One loop: link tables each second, detection every `detect_every_s` where something is new, graph after both.
+
+    An error of one part is logged and tried again, later each time up to 30 s; the other parts go on meanwhile.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._detected = (-1, -1)
+        self._detect_at_s = 0.0
+        self._graph_at_s = 0.0
+        self._graph_wait_s = FOLLOW_EVERY_S
+        self._graph_missing = ""
+
+    def run(self, stop: threading.Event) -> None:
+        """Works until `stop` is set."""
+        while not stop.is_set():
+            self.step()
+            stop.wait(FOLLOW_EVERY_S)
+
+    def step(self) -> None:
+        """One round over all parts."""
+        try:
+            mark = self._follow()
+            self._detect(mark)
+        except GraphsvcError as error:
+            log.warning("part_failed", code=error.code, reason=str(error))
+        self._project()
+
+    def _follow(self) -> tuple[int, int]:
+        with closing(open_ledger(self._settings)) as ledger:
+            sync_tables(LinkTables(self._settings.places.links), ledger, _quiet)
+            return ledger.offset(), ledger.label_offset()
+
+    def _detect(self, mark: tuple[int, int]) -> None:
+        if mark == self._detected or not mark[0] or time.monotonic() < self._detect_at_s:
+            return
+        started_s = time.monotonic()
+        self._detect_at_s = started_s + self._settings.detect_every_s
+        found = detect(self._settings, None, _quiet)
+        self._detected = mark
+        seconds = round(time.monotonic() - started_s, 2)
+        log.info("detected", accounts=found.accounts, clusters=found.clusters, seconds=seconds)
+
+    def _project(self) -> None:
+        if time.monotonic() < self._graph_at_s:
+            return
+        missing = bring_up_to_date(self._settings, start=False)
+        if missing != self._graph_missing:
+            log.warning("graph_missing", reason=missing) if missing else log.info("graph_back")
+        self._graph_missing = missing
+        self._graph_wait_s = min(2 * self._graph_wait_s, RETRY_MOST_S) if missing else FOLLOW_EVERY_S
+        self._graph_at_s = time.monotonic() + self._graph_wait_s
+
+
+def _quiet(step: str, share: float) -> None:
+    """No progress shown."""
