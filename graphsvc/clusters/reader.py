@@ -145,7 +145,7 @@ class ResultsReader:
         """Evidence by rank: what holds the cluster together, strongest first, then what speaks against it."""
         query = f"SELECT {', '.join(EVIDENCE_COLUMNS)} FROM evidence WHERE cluster_id = ? ORDER BY rank LIMIT ?"  # noqa: S608
         rows = self._rows(query, (cluster_id, -1 if limit is None else limit))
-        return [EvidenceRow(*row[:-1], bool(row[-1])) for row in rows]
+        return [EvidenceRow(*(*row[:-1], bool(row[-1]))) for row in rows]
 
     def top_evidence(self, cluster_id: str) -> list[EvidenceRow]:
         """The first three pieces of evidence."""

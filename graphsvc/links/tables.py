@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
-from graphsvc.ledger.base import Ledger
+from graphsvc.ledger.base import Stored
 from graphsvc.links import segments
 from graphsvc.links.columns import columns_of
 from graphsvc.links.segments import Segment
@@ -20,6 +21,16 @@ BATCH_RECORDS = 100_000
 
 def _silent(records: int) -> None:
     """No progress shown."""
+
+
+class Source(Protocol):
+    """The part of a ledger that tables are made of."""
+
+    def offset(self) -> int:
+        """Offset of the last record; 0 where there is none."""
+
+    def scan(self, after: int = 0, batch: int = 50_000) -> Iterator[list[Stored]]:
+        """All records above `after`, in batches."""
 
 
 class LinkTables:
@@ -48,7 +59,7 @@ class LinkTables:
         live = segments.live(segments.present(self._segments))
         return min((segments.span_ms(self._segments, segment)[0] for segment in live), default=0)
 
-    def sync(self, ledger: Ledger, progress: Callable[[int], None] = _silent) -> int:
+    def sync(self, ledger: Source, progress: Callable[[int], None] = _silent) -> int:
         """Appends what the ledger has beyond `offset`, and returns the new offset.
 
         Killed at any moment and called again, it ends in the same tables. `progress` is told the records added so far.
@@ -66,7 +77,7 @@ class LinkTables:
             self._merge()
             return self.offset
 
-    def rebuild(self, ledger: Ledger, progress: Callable[[int], None] = _silent) -> int:
+    def rebuild(self, ledger: Source, progress: Callable[[int], None] = _silent) -> int:
         """Throws the tables away and makes them anew from the ledger."""
         with self._writing():
             self._clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import statistics
@@ -159,5 +160,5 @@ def _entropy(values: list[int]) -> float:
 
 
 def _gap_cv(times: list[int]) -> float:
-    gaps = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
-    return statistics.pstdev(gaps) / statistics.mean(gaps) if len(gaps) > 1 and sum(gaps) else 0.0
+    gaps = [later - sooner for sooner, later in itertools.pairwise(times)]
+    return statistics.pstdev(gaps) / statistics.mean(gaps) if len(gaps) > 1 and any(gaps) else 0.0

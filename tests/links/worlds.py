@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def event(event_id: str, account: str, at_ms: int, ids: Ids = (), kind: str = "l
     return Record(event_id, kind, account, at_ms, at_ms, identifiers, **facts)
 
 
-def sharing(groups: dict[tuple[str, str], Sequence[str]], at_ms: int = START_MS) -> list[Record]:
+def sharing(groups: Mapping[tuple[str, str], Sequence[str]], at_ms: int = START_MS) -> list[Record]:
     """One login for each account and identifier that it has."""
     held = [(key, account) for key, accounts in groups.items() for account in accounts]
     return [event(f"e{place}", account, at_ms, [key]) for place, (key, account) in enumerate(held)]
@@ -64,7 +64,8 @@ def _bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table.combine_chunks())
-    return sink.getvalue().to_pybytes()
+    whole: bytes = sink.getvalue().to_pybytes()
+    return whole
 
 
 def _random_event(rng: random.Random, place: int, accounts: int) -> Record:

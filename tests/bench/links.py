@@ -1,0 +1,146 @@
+"""Link tables to evidence, by size: `python -m tests.bench.links --accounts 100000` prints one JSON line a step.
+
+The records are drawn so that 2 % of the accounts are in rings that share devices, cards, addresses and prompts, a tenth
+are in households and offices, and the rest share campus and carrier addresses. Ten links an account.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from graphsvc.clusters.evidence import cluster_evidence
+from graphsvc.clusters.find import find_clusters
+from graphsvc.clusters.ids import stable_ids
+from graphsvc.clusters.results import Run, Verdicts, results_of, write_results
+from graphsvc.events.record import Fingerprint, Identifier, Record
+from graphsvc.ledger.base import Stored
+from graphsvc.links.pairs import pairs
+from graphsvc.links.tables import LinkTables
+from graphsvc.links.view import LinkView
+
+START_MS = 1_750_000_000_000
+DAY_MS = 86_400_000
+T = TypeVar("T")
+
+
+class Drawn:
+    """Records drawn on the fly: the part of a ledger that link tables read, without its disk."""
+
+    def __init__(self, accounts: int, requests: int) -> None:
+        self._accounts, self._requests = accounts, requests
+
+    def offset(self) -> int:
+        return self._accounts * (2 + self._requests)
+
+    def scan(self, after: int = 0, batch: int = 50_000) -> Iterator[list[Stored]]:
+        rng = random.Random(7)
+        rows: list[Stored] = []
+        for offset in range(after + 1, self.offset() + 1):
+            rows.append(Stored(offset, _record(rng, offset, self._accounts)))
+            if len(rows) == batch:
+                yield rows
+                rows = []
+        if rows:
+            yield rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--requests", type=int, default=4, help="requests an account")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(Path(folder), options.accounts, options.requests)
+
+
+def measure(folder: Path, accounts: int, requests: int) -> None:
+    """Runs every step once after a small run that compiles the kernels."""
+    _steps(folder / "warm", 2000, requests, lambda *_: None)
+    _steps(folder / "full", accounts, requests, _print)
+
+
+def _steps(folder: Path, accounts: int, requests: int, report: Callable[[str, int, float, int], None]) -> None:
+    ledger, tables = Drawn(accounts, requests), LinkTables(folder / "links")
+
+    def step(name: str, work: Callable[[], T], rows: Callable[[T], int]) -> T:
+        started = time.perf_counter()
+        result = work()
+        report(name, accounts, time.perf_counter() - started, rows(result))
+        return result
+
+    step("draw", lambda: sum(len(rows) for rows in ledger.scan()), int)
+    step("draw and sync", lambda: tables.sync(ledger), int)
+    view = step("view", lambda: tables.view(START_MS + 60 * DAY_MS), lambda seen: len(seen.links))
+    found = step("pairs", lambda: pairs(view), len)
+    clusters = step("clusters", lambda: find_clusters(view, found), lambda of: int(of.max()) + 1)
+    evidence = step("evidence", lambda: cluster_evidence(view, clusters, found), len)
+    step("results", lambda: _write(folder, view, clusters, evidence), int)
+
+
+def _write(folder: Path, view: LinkView, clusters: np.ndarray, evidence: object) -> int:
+    ids = stable_ids(None, view.accounts["account_id"].to_pylist(), clusters, view.as_of_ms)
+    share = np.full(len(ids), 0.5, np.float32)
+    verdicts = Verdicts(np.zeros(len(clusters), np.float32), share, share, share, ["other_abuse"] * len(ids))
+    run, nobody = Run(view.as_of_ms, 0, "none", 0), np.zeros(len(clusters), bool)
+    write_results(folder / "results.sqlite", results_of(run, view, clusters, ids, verdicts, evidence, nobody))
+    return len(ids)
+
+
+def _print(step: str, accounts: int, seconds: float, rows: int) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    line = {"step": step, "accounts": accounts, "rows": rows, "seconds": round(seconds, 2), "peak_gib": round(peak, 2)}
+    print(json.dumps(line), flush=True)
+
+
+def _record(rng: random.Random, offset: int, accounts: int) -> Record:
+    """One of an account's events, in the order of rounds: all sign up, all pay, then the requests."""
+    round_, account = divmod(offset - 1, accounts)
+    at_ms = START_MS + rng.randrange(50) * DAY_MS + rng.randrange(DAY_MS)
+    name, group = f"acct-{account:08d}", _group(account, accounts)
+    if round_ == 0:
+        domain = "example.org" if account % 3 else f"firm{group}.example"
+        ids = _ids(email=_token("mail", account), mail_domain=domain, device=_token("device", group))
+        return Record(f"s{offset}", "signup", name, at_ms, at_ms, ids)
+    if round_ == 1:
+        holder = account if account % 4 else group
+        ids = _ids(instrument=_token("card", holder), bin=f"4{holder % 400:05d}")
+        return Record(f"p{offset}", "payment", name, at_ms, at_ms, ids, payment_outcome="authorised", funding="debit")
+    site = group if account % 5 else rng.randrange(accounts // 500 + 1)
+    ids = _ids(
+        ip=_token("ip", site * 4 + round_ % 3),
+        subnet=f"10.{site >> 8 & 255}.{site & 255}.0/24",
+        asn=f"AS{site % 500}",
+        api_key=_token("key", account),
+    )
+    sketch = random.Random(group if account < accounts // 50 else offset).randbytes(4 * 43)
+    fingerprint = Fingerprint(sketch, (), 900)
+    return Record(f"r{offset}", "request", name, at_ms, at_ms, ids, fingerprint=fingerprint, model="m1", status=200)
+
+
+def _ids(**named: str) -> tuple[Identifier, ...]:
+    return tuple(Identifier(kind, value) for kind, value in named.items())
+
+
+def _group(account: int, accounts: int) -> int:
+    """Rings of 25 among the first 2 %, households and offices of 4 in the next 10 %, the rest alone."""
+    if account < accounts // 50:
+        return account // 25
+    return accounts + account // 4 if account < accounts * 12 // 100 else 2 * accounts + account
+
+
+def _token(kind: str, number: int) -> str:
+    return f"{kind:_<6}{number:016x}"[:22]
+
+
+if __name__ == "__main__":
+    main()
