@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import neo4j
-from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError
+from typing import TYPE_CHECKING
 
 from graphsvc.config import Settings
 from graphsvc.errors import GraphUnavailable
+
+if TYPE_CHECKING:
+    import neo4j
 
 Progress = Callable[[str, float], None]
 """Told what is being done, in plain words, and the share of it that is done (0 to 1)."""
@@ -33,20 +34,27 @@ class Connection:
 
 def driver(connection: Connection) -> neo4j.Driver:
     """An official driver for `connection`; thread-safe, to be closed by the caller. It connects at its first use."""
-    return neo4j.GraphDatabase.driver(
+    # Imported here, as it takes pandas along where that is installed: over a second, for commands that never connect.
+    from neo4j import GraphDatabase
+
+    return GraphDatabase.driver(
         connection.uri,
         auth=(connection.user, connection.password),
         connection_timeout=CONNECT_S,
         connection_acquisition_timeout=4 * CONNECT_S,
+        max_transaction_retry_time=3 * CONNECT_S,
         telemetry_disabled=True,
     )
 
 
 def ping(connection: Connection) -> None:
     """Logs in and runs one statement. Raises GraphUnavailable with the reason in plain words."""
+    from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError
+
     try:
-        with driver(connection) as client:
-            client.execute_query("RETURN 1")
+        # Not `execute_query`, which tries again for half a minute.
+        with driver(connection) as client, client.session() as session:
+            session.run("RETURN 1").consume()
     except AuthError as error:
         raise GraphUnavailable(
             f"Neo4j at {connection.uri} refused the user name or password.",

@@ -32,6 +32,7 @@ from graphsvc.graph.embedded_process import (
     console_tail,
     end,
     home_mark,
+    instance_mark,
     is_alive,
     java,
     login,
@@ -217,7 +218,7 @@ def _stop(place: Home, progress: Progress) -> bool:
     state = _alive(place)
     if state:
         progress("stopping Neo4j", 0.0)
-        end(state.pid, f"-Dgraphsvc.instance={state.instance}")
+        end(state.pid, instance_mark(state))
     return _end_orphans(place) or state is not None
 
 

@@ -115,6 +115,8 @@ def _download(base: str, part: Path, jar: Jar, report: Callable[[int], None]) ->
         try:
             return _receive(f"{base}/{jar.path}", part, jar.size, report) or resumed
         except (URLError, HTTPException, OSError) as error:
+            if isinstance(error, HTTPError):
+                error.close()
             if attempt == ATTEMPTS or not _worth_retrying(error):
                 raise _unreachable(base, jar, error) from error
             resumed = True

@@ -15,8 +15,6 @@ from time import monotonic, sleep, time
 from typing import BinaryIO
 from uuid import uuid4
 
-from neo4j.exceptions import AuthError
-
 from graphsvc.config import Settings
 from graphsvc.errors import GraphUnavailable
 from graphsvc.graph.connection import Connection, Progress, ping
@@ -26,6 +24,7 @@ from graphsvc.graph.embedded_files import HOST, POLL_S, USER, Home, State, ensur
 START_S = 300.0
 STOP_S = 60.0
 KILL_S = 10.0
+EXECUTING_S = 0.5
 TAIL_LINES = 15
 PROCESSES = Path("/proc")
 OPENED = (
@@ -106,16 +105,33 @@ def home_mark(place: Home) -> str:
 
 def is_alive(state: State) -> bool:
     """Whether the process of `state` still runs and is that server, not another that got its pid."""
-    return f"-Dgraphsvc.instance={state.instance}" in command_line(state.pid)
+    return instance_mark(state) in command_line(state.pid)
+
+
+def instance_mark(state: State) -> str:
+    return f"-Dgraphsvc.instance={state.instance} "
 
 
 def command_line(pid: int) -> str:
-    """The arguments of a process, empty when there is none or it has ended."""
-    if PROCESSES.is_dir():
-        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
-            return (PROCESSES / f"{pid}" / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        return ""
-    return subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
+    """The arguments of a process, each with a space after it; empty when there is none or it has ended."""
+    if not PROCESSES.is_dir():
+        done = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
+        return done.stdout.replace("\n", " ")
+    until = monotonic() + EXECUTING_S
+    with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        while not (line := (PROCESSES / str(pid) / "cmdline").read_bytes()):
+            if not _is_executing(pid) or monotonic() > until:
+                break
+            sleep(0.001)
+        return line.replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
+def _is_executing(pid: int) -> bool:
+    """Whether a process without arguments is only about to get them: it is neither a zombie nor the kernel's own."""
+    folder = PROCESSES / str(pid)
+    folder.joinpath("exe").readlink()
+    return folder.joinpath("stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 def orphans(place: Home) -> list[int]:
@@ -153,6 +169,8 @@ def login(place: Home, state: State) -> Connection:
 
 def _logs_in(connection: Connection) -> bool:
     """Whether the server answers. Raises when it refuses the password: waiting would not mend that."""
+    from neo4j.exceptions import AuthError
+
     try:
         ping(connection)
     except GraphUnavailable as error:
@@ -187,4 +205,6 @@ def console_tail(place: Home) -> str:
 
 
 def tail(text: str) -> str:
-    return "\n".join(text.strip().splitlines()[-TAIL_LINES:])
+    """The last lines of a log without Java's stack frames, among which the cause is hard to see."""
+    lines = [line for line in text.strip().splitlines() if not line.lstrip().startswith(("at ", "..."))]
+    return "\n".join(lines[-TAIL_LINES:])
