@@ -44,7 +44,7 @@ def load(folder: Path) -> Model:
     """The model in `folder`, ready to predict. Raises ModelError when a file is missing or was changed, or when the
     model reads other features than this version computes."""
     manifest, tensors = read_tensors(folder)
-    if tuple(manifest["features"]) != FEATURES:
+    if tuple(manifest["features"]) != FEATURES or tuple(manifest["head_features"]) != HEAD_FEATURES:
         raise ModelError(
             f"The model in {folder} reads other features than this version computes.",
             hint="Train it again with this version, or install the version that made it.",

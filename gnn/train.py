@@ -74,9 +74,14 @@ def train(examples: Sequence[Example], config: TrainConfig, progress: Progress) 
 
     `progress` is called with what is being done and the share of the whole that is done. The same examples, config and
     machine give the same model. Raises ModelError when the outcomes hold no abusive or no other accounts."""
+    if not examples:
+        raise _nothing_to_learn()
     progress("reading networks", 0.0)
     views = views_of(examples, config.folds, config.hidden_shares, config.unlabelled_weight, config.seed)
-    _check(views)
+    if not any((view.weight[view.targets.abusive] > 0).any() for view in views):
+        raise _nothing_to_learn()
+    if not any((view.weight[~view.targets.abusive] > 0).any() for view in views):
+        raise _nothing_to_learn()
     shape = Shape(len(FEATURES), config.hidden, config.rounds, config.dropout)
     networks = []
     for fold in range(config.folds):
@@ -92,14 +97,11 @@ def train(examples: Sequence[Example], config: TrainConfig, progress: Progress) 
     return model
 
 
-def _check(views: Sequence[View]) -> None:
-    weighted = np.concatenate([view.weight > 0 for view in views] or [np.zeros(0, dtype=np.bool_)])
-    abusive = np.concatenate([view.targets.abusive for view in views] or [np.zeros(0, dtype=np.bool_)])
-    if not (weighted & abusive).any() or not (weighted & ~abusive).any():
-        raise ModelError(
-            "There is nothing to learn: the outcomes hold no abusive accounts, or no others.",
-            hint="Add labels of both verdicts, or train on a simulated world.",
-        )
+def _nothing_to_learn() -> ModelError:
+    return ModelError(
+        "There is nothing to learn: the outcomes hold no abusive accounts, or no others.",
+        hint="Add labels of both verdicts, or train on a simulated world.",
+    )
 
 
 def _fit(
