@@ -97,25 +97,31 @@ ASKED = """
 CREATE TABLE asked AS
 SELECT
     event.account_id,
-    family_name.id,
+    family_of.family,
     min(event.occurred_ms) AS first_ms,
     max(event.occurred_ms) AS last_ms,
     count(*) AS count
 FROM events AS event
 JOIN sketch USING (sketch_key)
 JOIN family_of ON family_of.sketch = sketch.row
-JOIN family_name ON family_name.row = family_of.family
-GROUP BY event.account_id, family_name.id
+GROUP BY event.account_id, family_of.family
 """
 
 ASKED_FACTS = """
 SELECT
-    CAST(count(asked.id) AS FLOAT) AS prompt_families,
-    CAST(coalesce((sum(asked.count) - count(asked.id)) / sum(asked.count), 0) AS FLOAT) AS family_repeat_share
+    CAST(count(asked.family) AS FLOAT) AS prompt_families,
+    CAST(coalesce((sum(asked.count) - count(asked.family)) / sum(asked.count), 0) AS FLOAT) AS family_repeat_share
 FROM account LEFT JOIN asked USING (account_id)
 GROUP BY account.row ORDER BY account.row
 """
-"""A family that one account alone asks is a fact of that account, and no link."""
+
+SHARED_FAMILIES = """
+SELECT shared.family, sketch.sketch
+FROM (SELECT family FROM asked GROUP BY family HAVING count(*) > 1) AS shared
+JOIN sketch ON sketch.row = shared.family ORDER BY shared.family
+"""
+"""With the sketch of the earliest prompt, which is the family's row. A family that one account alone asks is a fact of
+that account, and no link."""
 
 SEEN = """
 CREATE TABLE seen AS
@@ -123,8 +129,8 @@ SELECT account_id, type, id, min(occurred_ms) AS first_ms, max(occurred_ms) AS l
     CAST(count(*) AS INTEGER) AS count
 FROM identifiers WHERE type <> 'prompt_family' GROUP BY account_id, type, id
 UNION ALL
-SELECT account_id, 'prompt_family', id, first_ms, last_ms, CAST(count AS INTEGER)
-FROM asked WHERE id IN (SELECT id FROM asked GROUP BY id HAVING count(*) > 1)
+SELECT account_id, 'prompt_family', family_name.id, first_ms, last_ms, CAST(count AS INTEGER)
+FROM asked JOIN family_name USING (family)
 """
 
 IDENTIFIERS = """

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from graphsvc.links import queries
 from graphsvc.links.activity import rhythm
@@ -81,16 +82,15 @@ def _open(database: duckdb.DuckDBPyConnection, segments: Sequence[Path], as_of_m
 
 
 def _add_families(database: duckdb.DuckDBPyConnection) -> None:
-    """Makes the table `asked`: one row an account and family, with the family's id."""
+    """Makes `asked`, one row an account and family, and `family_name`, the ids of families that accounts share."""
     database.execute(queries.SKETCHES)
     sketches = _table(database, "SELECT sketch FROM sketch ORDER BY row")["sketch"]
     family = families_of(sketches_of(sketches))
-    heads = np.unique(family)
-    ids = [family_id(blob) for blob in sketches.take(pa.array(heads)).to_pylist()]
-    named = pa.table({"row": pa.array(heads, pa.int32()), "id": pa.array(ids, pa.string())})
     database.register("family_of", pa.table({"sketch": np.arange(len(family), dtype=np.int32), "family": family}))
-    database.register("family_name", named)
     database.execute(queries.ASKED)
+    shared = _table(database, queries.SHARED_FAMILIES)
+    ids = pa.array([family_id(sketch) for sketch in shared["sketch"].to_pylist()], pa.string())
+    database.register("family_name", pa.table({"family": shared["family"], "id": ids}))
 
 
 def _with_facts(
@@ -99,7 +99,7 @@ def _with_facts(
     """Accounts with the columns that SQL does not give, and all columns in the order of FACTS."""
     acts = _table(database, queries.ACTS)
     found = rhythm(acts["account"].to_numpy(), acts["occurred_ms"].to_numpy(), len(accounts))
-    conversation = (identifiers["type"].to_numpy(zero_copy_only=False) == "conversation")[links["identifier"]]
+    conversation = pc.equal(identifiers["type"], "conversation").to_numpy()[links["identifier"].to_numpy()]
     held = np.bincount(links["account"].to_numpy()[conversation], minlength=len(accounts))
     asked = _table(database, queries.ASKED_FACTS)
     columns = {
