@@ -1,1 +1,6 @@
-"""Simulated worlds of operators and innocents."""
+"""Attack and benign worlds: event logs and labels by the contract, and the truth behind them."""
+
+from graphsvc.simulate.spec import WorldSpec, load_world
+from graphsvc.simulate.world import WorldSummary, simulate
+
+__all__ = ["WorldSpec", "WorldSummary", "load_world", "simulate"]

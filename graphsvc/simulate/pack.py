@@ -1,0 +1,150 @@
+"""The prompt pack: the shipped texts, and a folder of public prompt files where one is given."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graphsvc.config import resource
+from graphsvc.errors import BadUsage
+from graphsvc.simulate.dice import Dice
+from graphsvc.simulate.text import SlotList, Text, slot_lists
+
+WORDS = 6000
+LONGEST = 4000
+BENCHMARK_NAMES = ("gsm8k", "arena", "mmlu", "humaneval", "bench", "eval", "test")
+SYLLABLES = "ba be bri ca cho da den dro el fa fen gri ha il ka kel lo lu ma mer mo na nor ol pa per qui ra rin sa sel ta ti ul va ver wen xi ya zo".split()  # noqa: E501, SIM905
+ENDINGS = "n r s t l m nd rk st sh ck ng x e a o y".split()  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Area:
+    """A field of ordinary questions. `wordy`: its prompts carry a text of their own, since its sentences are few."""
+
+    name: str
+    tasks: Sequence[Text]
+    contexts: Sequence[Text]
+    wordy: bool
+
+
+@dataclass(frozen=True)
+class FramePart:
+    """One part of a distillation template; each saying is a list of ways to say it."""
+
+    name: str
+    sayings: Sequence[Sequence[Text]]
+
+
+@dataclass(frozen=True)
+class Pack:
+    """All texts. `own`: public prompts for ordinary use, each meant to be used by one person; `famous`: those that many
+    use; `items`: benchmark items as they stand, used beside the shipped ones."""
+
+    areas: Sequence[Area]
+    wishes: Sequence[Text]
+    followups: Sequence[Text]
+    replies: Sequence[Text]
+    popular: Sequence[Text]
+    vendor: Sequence[Text]
+    benchmark: Sequence[Text]
+    benchmark_items: Sequence[Text]
+    exercise: Sequence[Text]
+    job: Sequence[Text]
+    agent_system: Sequence[Text]
+    slots_styles: Sequence[Text]
+    wrappers: Sequence[Text]
+    parts: Sequence[FramePart]
+    words: Sequence[str]
+    own: Sequence[str] = field(default=())
+    famous: Sequence[str] = field(default=())
+    items: Sequence[str] = field(default=())
+
+
+def load_pack(folder: Path | None = None) -> Pack:
+    """The shipped pack, with the texts of a folder of public prompt files (.jsonl, .json, .csv) where one is given.
+
+    Raises BadUsage where the folder has none.
+    """
+    tables = {
+        name: tomllib.loads(resource("simulate", "prompts", f"{name}.toml").read_text(encoding="utf-8"))
+        for name in ("slots", "areas", "shared", "frames")
+    }
+    frames, common = tables["frames"], tables["areas"]["common"]
+    lists = slot_lists({**tables["slots"], "a_word": frames["a_word"]})
+    own, famous, items = _public(folder) if folder else ((), (), ())
+
+    def texts(sources: Sequence[str]) -> list[Text]:
+        return [Text(source, lists) for source in sources]
+
+    return Pack(
+        areas=_areas(tables["areas"], lists),
+        parts=[FramePart(p["name"], [texts(saying) for saying in p["sayings"]]) for p in frames["part"]],
+        slots_styles=texts(frames["slots_styles"]),
+        wrappers=texts(frames["wrappers"]),
+        words=_vocabulary(),
+        own=own,
+        famous=famous,
+        items=items,
+        **{name: texts(common[name]) for name in ("wishes", "followups", "replies")},
+        **{name: texts(sources) for name, sources in tables["shared"].items()},
+    )
+
+
+def _areas(table: Mapping[str, Any], lists: Mapping[str, SlotList]) -> list[Area]:
+    common = [Text(source, lists) for source in table["common"]["contexts"]]
+    areas = []
+    for entry in table["area"]:
+        wordy = entry.get("wordy", False)
+        contexts = [Text(source, lists) for source in entry["contexts"]]
+        tasks = [Text(source, lists) for source in entry["tasks"]]
+        areas.append(Area(entry["name"], tasks, contexts if wordy else contexts + contexts + common, wordy))
+    return areas
+
+
+def _vocabulary() -> list[str]:
+    """Made-up words: names, terms and foreign words that no list could hold."""
+    dice = Dice.of(0, "vocabulary")
+    words = {dice.one(SYLLABLES) + dice.one(SYLLABLES) * dice.below(2) + dice.one(ENDINGS) for _ in range(WORDS)}
+    words |= {dice.one(SYLLABLES) + dice.one(SYLLABLES) + dice.one(SYLLABLES) for _ in range(WORDS)}
+    return sorted(words)
+
+
+def _public(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    ordinary: list[str] = []
+    items: list[str] = []
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        target = items if any(name in file.name for name in BENCHMARK_NAMES) else ordinary
+        target.extend(text[:LONGEST] for text in _texts_of(file) if len(text) > 20)
+    if not ordinary and not items:
+        raise BadUsage("The prompts folder has no .jsonl, .json or .csv file with prompts.")
+    famous = ordinary[:: max(1, len(ordinary) // 150)]
+    return [text for text in ordinary if text not in set(famous)], famous, items
+
+
+def _texts_of(file: Path) -> Iterator[str]:
+    if file.suffix == ".jsonl":
+        with file.open(encoding="utf-8") as lines:
+            yield from (_text_of(json.loads(line)) for line in lines if line.strip())
+    elif file.suffix == ".json":
+        yield from (_text_of(entry) for entry in json.loads(file.read_text(encoding="utf-8")))
+    elif file.suffix == ".csv":
+        with file.open(encoding="utf-8", newline="") as rows:
+            yield from (_text_of(row) for row in csv.DictReader(rows))
+
+
+def _text_of(entry: Any) -> str:
+    """The prompt of an entry: its question, prompt or instruction (with its input), or its first turn."""
+    if isinstance(entry, str):
+        return entry
+    if turns := entry.get("turns"):
+        first = turns[0]
+        return str(first["content"] if isinstance(first, dict) else first)
+    text = str(entry.get("question") or entry.get("prompt") or entry.get("instruction") or "")
+    given = entry.get("input")
+    return re.sub(r"\n{3,}", "\n\n", f"{text}\n{given}" if given else text)

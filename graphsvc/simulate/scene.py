@@ -1,0 +1,80 @@
+"""What all units of a world share: its time, its internet, its card issuers, its client programs, its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from graphsvc.errors import BadUsage
+from graphsvc.simulate.dice import Dice, mean_log
+from graphsvc.simulate.pack import Pack, load_pack
+from graphsvc.simulate.people import Issuers, Workshop, load_clients
+from graphsvc.simulate.places import Internet
+from graphsvc.simulate.spec import Archetype, WorldSpec
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+MODELS = ("aurora-mini", "aurora-mini", "aurora", "aurora", "aurora-max")
+NEW_MODEL = "aurora-max-2"
+TOOLS = ("search_web", "read_file", "write_file", "run_shell", "get_weather", "query_db", "send_mail", "calendar_list",
+         "fetch_url", "list_products", "create_ticket", "plot")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`scale`: requests of an account whose volume factor is 1, so that the world's mean is what its spec says."""
+
+    seed: int
+    start_ms: int
+    end_ms: int
+    release_ms: int
+    scale: float
+    internet: Internet
+    issuers: Issuers
+    workshop: Workshop
+    pack: Pack
+    unused_texts: Iterator[str]
+    archetypes: Mapping[str, Archetype]
+
+
+def set_scene(spec: WorldSpec) -> Scene:
+    """The scene of a world. Raises BadUsage where the start is no date, or a given folder holds nothing of use."""
+    start_ms = _start_ms(spec.start)
+    dice = Dice.of(spec.seed, "scene")
+    pack = load_pack(Path(spec.prompts) if spec.prompts else None)
+    own = list(pack.own)
+    dice.shuffle(own)
+    return Scene(
+        seed=spec.seed,
+        start_ms=start_ms,
+        end_ms=start_ms + spec.days * DAY_MS,
+        release_ms=start_ms + int(dice.between((0.3, 0.8)) * spec.days * DAY_MS),
+        scale=spec.requests / _mean_volume(spec),
+        internet=Internet(spec.accounts, dice, Path(spec.networks) if spec.networks else None),
+        issuers=Issuers(spec.accounts, dice),
+        workshop=Workshop(load_clients()),
+        pack=pack,
+        unused_texts=iter(own),
+        archetypes=spec.archetypes,
+    )
+
+
+def _start_ms(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadUsage("The world's start is not a date.", hint="Give it as 2026-01-05.") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _mean_volume(spec: WorldSpec) -> float:
+    mixes = ((spec.operators, sum(spec.abusive_share) / 2), (spec.innocents, 1 - sum(spec.abusive_share) / 2))
+    total = 0.0
+    for mix, share in mixes:
+        whole = sum(mix.values()) or 1.0
+        total += sum(
+            share * weight / whole * mean_log(spec.archetypes[name].activity.volume) for name, weight in mix.items()
+        )
+    return total

@@ -1,0 +1,98 @@
+"""What is asked: conversations from the prompt pack, by the sources that an archetype names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphsvc.events.types import Message
+from graphsvc.simulate.dice import Dice
+from graphsvc.simulate.member import Habits
+from graphsvc.simulate.pack import Pack
+from graphsvc.simulate.playbook import Playbook
+from graphsvc.simulate.scene import Scene
+from graphsvc.simulate.spec import Archetype
+
+OWN_TEXT_SHARE = 0.4
+SEPARATORS = (" ", " ", "\n", "\n\n")
+
+
+class Talk:
+    """The prompts of one unit. `kin`: dice of the operator, from which its templates come."""
+
+    def __init__(self, archetype: Archetype, scene: Scene, dice: Dice, kin: Dice) -> None:
+        self._mix = archetype.prompts
+        self._scene, self._pack, self._dice = scene, scene.pack, dice
+        self._vendor = [text.draw(dice) for text in dice.sample(list(scene.pack.vendor), 1)]
+        self._exercises = dice.sample(list(scene.pack.exercise), 2)
+        self._harness = dice.sample(list(scene.pack.benchmark), 2)
+        self._playbook: Playbook | None = None
+        if "template" in archetype.prompts:
+            self._playbook = Playbook(archetype.templates, scene.pack, kin, dice)
+
+    def opening(self, habits: Habits) -> list[Message]:
+        """The messages of a first request."""
+        source = self._dice.pick(self._mix)
+        system, user = self._opening(source, habits)
+        first = [Message("system", system)] if system else []
+        return [*first, Message("user", user)]
+
+    def followup(self, habits: Habits) -> Message:
+        dice = self._dice
+        text = dice.one(self._pack.followups).draw(dice)
+        if dice.chance(0.5):
+            text += " " + dice.one(dice.one(habits.areas).contexts).draw(dice)
+        return Message("user", text)
+
+    def reply(self) -> Message:
+        dice = self._dice
+        sentences = [dice.one(self._pack.replies).draw(dice) for _ in range(2 + dice.below(4))]
+        return Message("assistant", " ".join(sentences))
+
+    def _opening(self, source: str, habits: Habits) -> tuple[str, str]:
+        dice, pack = self._dice, self._pack
+        match source:
+            case "popular":
+                return habits.system, self._popular()
+            case "vendor":
+                return self._vendor[0], ordinary(pack, habits, dice, longest=2)
+            case "exercise":
+                text = dice.one(self._exercises).draw(dice)
+                return "", text.replace("{wish}", dice.one(dice.one(pack.areas[:9]).contexts).draw(dice))
+            case "benchmark":
+                return "", self._benchmark_item()
+            case "job":
+                return habits.system, habits.job
+            case "template" if self._playbook:
+                return self._playbook.prompt(habits)
+            case _:
+                return habits.system, self._own_text() or ordinary(pack, habits, dice)
+
+    def _popular(self) -> str:
+        dice, famous = self._dice, self._pack.famous
+        return dice.popular(famous) if famous else dice.popular(self._pack.popular).draw(dice)
+
+    def _own_text(self) -> str | None:
+        """A public prompt that nobody in this world has used yet."""
+        return next(self._scene.unused_texts, None) if self._dice.chance(OWN_TEXT_SHARE) else None
+
+    def _benchmark_item(self) -> str:
+        dice, pack = self._dice, self._pack
+        item = dice.one(pack.items) if pack.items else dice.one(pack.benchmark_items).draw(dice)
+        return dice.one(self._harness).draw(dice).replace("{item}", item)
+
+
+def ordinary(pack: Pack, habits: Habits, dice: Dice, longest: int = 5) -> str:
+    """A prompt of one of somebody's fields: a task, up to `longest` sentences of context, at times a pasted text."""
+    area = dice.one(habits.areas)
+    parts = [dice.one(area.tasks).draw(dice)]
+    parts += [dice.one(area.contexts).draw(dice) for _ in range(1 + dice.below(longest))]
+    if area.wordy or dice.chance(0.35):
+        parts.append(pasted(pack.words, dice))
+    if not area.wordy:
+        parts.append(dice.one(pack.wishes).draw(dice))
+    return dice.one(SEPARATORS).join(part for part in parts if part)
+
+
+def pasted(words: Sequence[str], dice: Dice) -> str:
+    """A text of somebody's own, in words that no one else uses in that order."""
+    return f'"{" ".join(dice.choices(words, k=15 + dice.below(60)))}"'
