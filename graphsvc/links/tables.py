@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import duckdb
+
+from graphsvc.errors import Unavailable
 from graphsvc.ledger.base import Stored
 from graphsvc.links import segments
 from graphsvc.links.columns import columns_of
@@ -84,9 +87,18 @@ class LinkTables:
         return self.sync(ledger, progress)
 
     def view(self, as_of_ms: int) -> LinkView:
-        """All links as they were at `as_of_ms`: from events that occurred by then, whatever their order of arrival."""
+        """All links as they were at `as_of_ms`: from events that occurred by then, whatever their order of arrival.
+
+        Raises Unavailable where a file cannot be read.
+        """
         live = segments.live(segments.present(self._segments))
-        return view_of([self._segments / segment.name for segment in live], as_of_ms)
+        try:
+            return view_of([self._segments / segment.name for segment in live], as_of_ms)
+        except (duckdb.IOException, duckdb.InvalidInputException):
+            raise Unavailable(
+                "A file of the link tables cannot be read: it is damaged, or the tables were being rebuilt.",
+                hint="Try again; if that does not help, remove the folder links: it is made anew from the ledger.",
+            ) from None
 
     def _merge(self) -> None:
         while parts := segments.due_merge(segments.live(segments.present(self._segments))):

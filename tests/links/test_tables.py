@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from graphsvc.errors import Unavailable
 from graphsvc.links.segments import Segment, due_merge, live, present
 from graphsvc.links.tables import FORMAT, LinkTables
 from tests.links.worlds import START_MS, as_bytes, event, filled, random_world
@@ -91,6 +92,16 @@ def test_another_ledger_makes_the_tables_anew(tmp_path: Path) -> None:
     tables.sync(filled(tmp_path / "long.sqlite", random_world(5)))
     assert tables.sync(filled(tmp_path / "short.sqlite", [event("e", "only", START_MS)])) == 1
     assert tables.view(LATER_MS).accounts["account_id"].to_pylist() == ["only"]
+
+
+def test_a_damaged_file_is_said_in_plain_words(tmp_path: Path) -> None:
+    tables = LinkTables(tmp_path / "links")
+    tables.sync(filled(tmp_path / "ledger.sqlite", random_world(8, events=20)))
+    (file,) = (tmp_path / "links").rglob("events.parquet")
+    for damage in (lambda: file.write_bytes(b"PAR1 no more"), file.unlink):
+        damage()
+        with pytest.raises(Unavailable, match="link tables"):
+            tables.view(LATER_MS)
 
 
 def test_rebuild_gives_the_same_tables(tmp_path: Path) -> None:
