@@ -129,6 +129,9 @@ def write_config(place: Home, settings: Settings, port: int) -> None:
         "server.bolt.advertised_address": f"{HOST}:{port}",
         "server.http.enabled": "false",
         "server.https.enabled": "false",
+        # Bolt alone would take its time for ten seconds after the databases are closed.
+        "internal.server.bolt.thread_pool_shutdown_wait_time": "1s",
+        "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",
         "server.memory.pagecache.size": settings.neo4j_pagecache,
         "dbms.usage_report.enabled": "false",
         "dbms.security.allow_csv_import_from_file_urls": "false",
