@@ -15,6 +15,10 @@ Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
+POPULATION_MIN = 10_000
+"""Bits of a smaller log are reckoned as for a sample of a population of this size, and so are shares of them."""
+
+
 @dataclass(frozen=True)
 class Incidence:
     """Account-identifier links in two orders.
@@ -72,7 +76,7 @@ def _strength(bits: Floats, degree: Ints, accounts: int) -> Floats:
     """Bits as a share of all that an identifier of this degree could be worth in a population of this size, less for
     one that more accounts share: the same for the same ring in a population of any size."""
     shared = np.maximum(degree, 2)
-    most = np.maximum(np.log2(max(accounts, 4) / shared), 1.0)
+    most = np.maximum(np.log2(max(accounts, POPULATION_MIN) / shared), 1.0)
     return np.asarray(np.clip(bits / most, 0.0, 1.0) / np.sqrt(np.log2(shared)), dtype=np.float32)
 
 
@@ -89,7 +93,9 @@ class Ties:
 
 def pair_ties(network: Network) -> Ties:
     """Pairs of accounts with enough shared evidence; the weight is their strength in 0..2."""
-    bits = np.clip(column(network.pairs, "bits", np.float32) / np.log2(max(network.account_count, 4)), 0.0, 2.0)
+    bits = np.clip(
+        column(network.pairs, "bits", np.float32) / np.log2(max(network.account_count, POPULATION_MIN)), 0.0, 2.0
+    )
     masks = column(network.pairs, "groups", np.int16).astype(np.uint16)
     ends = column(network.pairs, "a", np.int32), column(network.pairs, "b", np.int32)
     return _ties(network.account_count, *ends, bits, np.bitwise_count(masks).astype(np.int16))

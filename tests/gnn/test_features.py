@@ -67,7 +67,7 @@ def test_a_ring_looks_the_same_in_a_larger_population() -> None:
     small = make_world(3, singles=100, campuses=0, offices=0)
     large = make_world(3, singles=100, campuses=0, offices=0)
     rows = np.flatnonzero(small.abusive)
-    for extra in range(4 * len(large.ring)):
+    for extra in range(100 * len(large.ring)):
         large.created_ms.append(NOW_MS - DAY_MS)
         large.ring.append(-1)
         large.group.append(-1)

@@ -19,6 +19,7 @@ DAY_MS = 86_400_000
 NOW_MS = 1_780_000_000_000
 PAIR_BITS = 8.0
 HUB_DEGREE = 100
+POPULATION_MIN = 10_000
 PRIOR = {"ip": 0.6, "mail_domain": 0.5, "bin": 0.4, "org": 0.5}
 
 
@@ -196,7 +197,11 @@ def _accounts(world: World, rows: np.ndarray) -> pa.Table:
 
 
 def _bits(kind: str, degree: int, count: int) -> float:
-    return 0.0 if degree > HUB_DEGREE else max(PRIOR.get(kind, 1.0) * float(np.log2(count / degree)), 0.0)
+    return (
+        0.0
+        if degree > HUB_DEGREE
+        else max(PRIOR.get(kind, 1.0) * float(np.log2(max(count, POPULATION_MIN) / degree)), 0.0)
+    )
 
 
 def _pairs(degree: dict[tuple[str, str], set[int]], bits: dict[tuple[str, str], float]) -> pa.Table:
