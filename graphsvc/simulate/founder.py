@@ -14,6 +14,7 @@ from graphsvc.simulate.member import Face, Habits, Member
 from graphsvc.simulate.people import Card, Mailboxes, Wallet
 from graphsvc.simulate.scene import DAY_MS, MODELS, TOOLS, Scene
 from graphsvc.simulate.spec import Archetype, Range, choose
+from graphsvc.simulate.talk import pasted
 
 T = TypeVar("T")
 ZONES = (-8.0, -6.0, -5.0, -3.0, 0.0, 1.0, 1.0, 2.0, 3.0, 5.5, 7.0, 8.0, 9.0, 10.0)
@@ -230,6 +231,6 @@ class Founder:
             tools=tools,
             areas=[pack.areas[index] for index in areas],
             system=dice.one(pack.agent_system).draw(dice) if via_api and dice.chance(0.5) else "",
-            job=dice.one(pack.job).draw(dice),
+            job=f"{dice.one(pack.job).draw(dice)}\n{pasted(pack, dice, 8, 24)}",
             limit=int(dice.between_log(activity.window_limit) * (5 if via_api else 1)),
         )

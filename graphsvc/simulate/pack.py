@@ -25,7 +25,7 @@ ENDINGS = "n r s t l m nd rk st sh ck ng x e a o y".split()  # noqa: SIM905
 
 @dataclass(frozen=True)
 class Area:
-    """A field of ordinary questions. `wordy`: its prompts carry a text of their own, since its sentences are few."""
+    """A field of ordinary questions. `wordy`: its prompts carry a long text and nothing from the common sentences."""
 
     name: str
     tasks: Sequence[Text]
@@ -47,7 +47,9 @@ class Pack:
     use; `items`: benchmark items as they stand, used beside the shipped ones."""
 
     areas: Sequence[Area]
+    contexts: Sequence[Text]
     wishes: Sequence[Text]
+    bare: Sequence[Text]
     followups: Sequence[Text]
     replies: Sequence[Text]
     popular: Sequence[Text]
@@ -87,32 +89,34 @@ def load_pack(folder: Path | None = None) -> Pack:
         parts=[FramePart(p["name"], [texts(saying) for saying in p["sayings"]]) for p in frames["part"]],
         slots_styles=texts(frames["slots_styles"]),
         wrappers=texts(frames["wrappers"]),
-        words=_vocabulary(),
+        words=_vocabulary(tables["slots"]),
         own=own,
         famous=famous,
         items=items,
-        **{name: texts(common[name]) for name in ("wishes", "followups", "replies")},
+        **{name: texts(common[name]) for name in ("contexts", "wishes", "bare", "followups", "replies")},
         **{name: texts(sources) for name, sources in tables["shared"].items()},
     )
 
 
 def _areas(table: Mapping[str, Any], lists: Mapping[str, SlotList]) -> list[Area]:
-    common = [Text(source, lists) for source in table["common"]["contexts"]]
-    areas = []
-    for entry in table["area"]:
-        wordy = entry.get("wordy", False)
-        contexts = [Text(source, lists) for source in entry["contexts"]]
-        tasks = [Text(source, lists) for source in entry["tasks"]]
-        areas.append(Area(entry["name"], tasks, contexts if wordy else contexts + contexts + common, wordy))
-    return areas
+    return [
+        Area(
+            name=entry["name"],
+            tasks=[Text(source, lists) for source in entry["tasks"]],
+            contexts=[Text(source, lists) for source in entry["contexts"]],
+            wordy=entry.get("wordy", False),
+        )
+        for entry in table["area"]
+    ]
 
 
-def _vocabulary() -> list[str]:
-    """Made-up words: names, terms and foreign words that no list could hold."""
+def _vocabulary(slots: Mapping[str, Sequence[str]]) -> list[str]:
+    """Words for texts of somebody's own: those of the slots, and made-up ones as names and terms that no list holds."""
     dice = Dice.of(0, "vocabulary")
     words = {dice.one(SYLLABLES) + dice.one(SYLLABLES) * dice.below(2) + dice.one(ENDINGS) for _ in range(WORDS)}
     words |= {dice.one(SYLLABLES) + dice.one(SYLLABLES) + dice.one(SYLLABLES) for _ in range(WORDS)}
-    return sorted(words)
+    known = [text for texts in slots.values() for text in texts if "{" not in text]
+    return sorted(words) + known * (len(words) // len(known) // 2)
 
 
 def _public(folder: Path) -> tuple[list[str], list[str], list[str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from graphsvc.events.types import Message
 from graphsvc.simulate.dice import Dice
 from graphsvc.simulate.member import Habits
@@ -13,7 +11,11 @@ from graphsvc.simulate.scene import Scene
 from graphsvc.simulate.spec import Archetype
 
 OWN_TEXT_SHARE = 0.4
+BARE_FOLLOWUPS = 0.45
 SEPARATORS = (" ", " ", "\n", "\n\n")
+NOTE, LONG_NOTE, LONG_TEXT = (12, 30), (12, 90), (60, 140)
+"""Words of a text of somebody's own, from and to."""
+PASTED = ("", "", "Note:", ">", "--", "(1)", "*", "Re:")
 
 
 class Talk:
@@ -37,11 +39,12 @@ class Talk:
         return [*first, Message("user", user)]
 
     def followup(self, habits: Habits) -> Message:
-        dice = self._dice
-        text = dice.one(self._pack.followups).draw(dice)
-        if dice.chance(0.5):
-            text += " " + dice.one(dice.one(habits.areas).contexts).draw(dice)
-        return Message("user", text)
+        """A short remark that anybody might make, or one that only this conversation could have."""
+        dice, pack = self._dice, self._pack
+        if not habits.system and dice.chance(BARE_FOLLOWUPS):
+            return Message("user", dice.one(pack.bare).draw(dice))
+        remark = dice.one(pack.followups).draw(dice)
+        return Message("user", f"{remark} {pasted(pack, dice, 12, 40)}")
 
     def reply(self) -> Message:
         dice = self._dice
@@ -57,7 +60,7 @@ class Talk:
                 return self._vendor[0], ordinary(pack, habits, dice, longest=2)
             case "exercise":
                 text = dice.one(self._exercises).draw(dice)
-                return "", text.replace("{wish}", dice.one(dice.one(pack.areas[:9]).contexts).draw(dice))
+                return "", text.replace("{wish}", dice.one(pack.contexts).draw(dice))
             case "benchmark":
                 return "", self._benchmark_item()
             case "job":
@@ -81,18 +84,20 @@ class Talk:
         return dice.one(self._harness).draw(dice).replace("{item}", item)
 
 
-def ordinary(pack: Pack, habits: Habits, dice: Dice, longest: int = 5) -> str:
-    """A prompt of one of somebody's fields: a task, up to `longest` sentences of context, at times a pasted text."""
+def ordinary(pack: Pack, habits: Habits, dice: Dice, longest: int = 4) -> str:
+    """A prompt of one of somebody's fields: a task, up to `longest` sentences of context, an own text, a wish."""
     area = dice.one(habits.areas)
     parts = [dice.one(area.tasks).draw(dice)]
-    parts += [dice.one(area.contexts).draw(dice) for _ in range(1 + dice.below(longest))]
-    if area.wordy or dice.chance(0.35):
-        parts.append(pasted(pack.words, dice))
+    parts += [text.draw(dice) for text in dice.sample(area.contexts, 1 + dice.below(2))]
+    if not area.wordy:
+        parts += [text.draw(dice) for text in dice.sample(pack.contexts, dice.below(longest))]
+    parts.append(pasted(pack, dice, *(LONG_TEXT if area.wordy else NOTE if dice.chance(0.7) else LONG_NOTE)))
     if not area.wordy:
         parts.append(dice.one(pack.wishes).draw(dice))
     return dice.one(SEPARATORS).join(part for part in parts if part)
 
 
-def pasted(words: Sequence[str], dice: Dice) -> str:
-    """A text of somebody's own, in words that no one else uses in that order."""
-    return f'"{" ".join(dice.choices(words, k=15 + dice.below(60)))}"'
+def pasted(pack: Pack, dice: Dice, low: int, high: int) -> str:
+    """A text of somebody's own: words that no one else uses in that order."""
+    words = dice.choices(pack.words, k=low + dice.below(high - low))
+    return f"{dice.one(PASTED)} {' '.join(words)}."
