@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from graphsvc.clusters.results import ClusterFilter, ClusterRow, EvidenceRow, ResultsReader
 from graphsvc.config import Settings
 from graphsvc.jobs.detect import Detection, detect
@@ -36,9 +38,9 @@ class Demo:
 
 def make_world(folder: Path, accounts: int, seed: int, report: Report) -> None:
     """Writes the demo's world: events.ndjson, labels.ndjson and the truth that only `evaluate` reads."""
-    from graphsvc.simulate.world import load_world, simulate
+    from graphsvc.simulate import load_world, simulate
 
-    simulate(load_world("plain", accounts=accounts, seed=seed), folder, report)
+    simulate(msgspec.structs.replace(load_world("plain"), accounts=accounts, seed=seed), folder, report)
 
 
 def run_demo(settings: Settings, accounts: int, seed: int, most: int, stage: Callable[[str], Report]) -> Demo:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from graphsvc.config import Settings
 from graphsvc.errors import BadInput
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from gnn.train import Example
 
 LOOKS = (0.4, 0.7, 1.0)
-"""Moments of a log's span from which the network is looked at; what was decided later is what is to be learnt."""
+"""Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
 LABELS_NEEDED = 20
 
 
@@ -61,9 +63,10 @@ def train_on_worlds(settings: Settings, worlds: Worlds, seed: int, report: Repor
 
 
 def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds) -> list[Example]:
-    from graphsvc.simulate.world import load_world, simulate
+    from graphsvc.simulate import load_world, simulate
 
-    simulate(load_world(name, accounts=worlds.accounts, days=worlds.days, seed=seed), place / "world", _quiet)
+    spec = msgspec.structs.replace(load_world(name), accounts=worlds.accounts, days=worlds.days, seed=seed)
+    simulate(spec, place / "world", _quiet)
     own = settings.model_copy(update={"data": place / "data"})
     ingest_events(own, str(place / "world" / "events.ndjson"))
     ingest_labels(own, str(place / "world" / "labels.ndjson"))
@@ -80,16 +83,10 @@ def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Repo
         end_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
         decided = [stored.label for stored in ledger.labels(end_ms)]
         examples = []
-        for moment_ms in _moments(tables, end_ms):
+        for moment_ms in tables.moments(LOOKS, end_ms):
             observed = observe(tables, ledger, moment_ms, _quiet)
             examples.append(Example(observed.network, label_table(observed.view, decided), world))
     return examples
-
-
-def _moments(tables: LinkTables, end_ms: int) -> Sequence[int]:
-    last_ms = min(tables.latest_ms, end_ms)
-    first_ms = min(tables.first_ms, last_ms)
-    return [first_ms + int((last_ms - first_ms) * share) for share in LOOKS]
 
 
 def _train(settings: Settings, examples: Sequence[Example], seed: int, report: Report) -> tuple[str, Model]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +16,7 @@ from graphsvc.ledger.base import Stored
 from graphsvc.links import segments
 from graphsvc.links.columns import columns_of
 from graphsvc.links.segments import Segment
-from graphsvc.links.view import LinkView, view_of
+from graphsvc.links.view import LinkView, moments_of, view_of
 
 FORMAT = "v1"
 BATCH_RECORDS = 100_000
@@ -56,11 +56,10 @@ class LinkTables:
         live = segments.live(segments.present(self._segments))
         return max((segments.span_ms(self._segments, segment)[1] for segment in live), default=0)
 
-    @property
-    def first_ms(self) -> int:
-        """When the first event of the tables occurred; 0 where they are empty."""
+    def moments(self, shares: Sequence[float], as_of_ms: int) -> list[int]:
+        """The moments by which these shares (0 to 1) of the events that occurred by `as_of_ms` had occurred."""
         live = segments.live(segments.present(self._segments))
-        return min((segments.span_ms(self._segments, segment)[0] for segment in live), default=0)
+        return moments_of([self._segments / segment.name for segment in live], shares, as_of_ms)
 
     def sync(self, ledger: Source, progress: Callable[[int], None] = _silent) -> int:
         """Appends what the ledger has beyond `offset`, and returns the new offset.

@@ -54,6 +54,17 @@ def view_of(segments: Sequence[Path], as_of_ms: int) -> LinkView:
             database.close()
 
 
+def moments_of(segments: Sequence[Path], shares: Sequence[float], as_of_ms: int) -> list[int]:
+    """The moments by which these shares of the events up to `as_of_ms` had occurred; none where there are no events."""
+    if not segments:
+        return []
+    files = [str(segment / "events.parquet") for segment in segments]
+    query = "SELECT quantile_disc(occurred_ms, ?::DOUBLE[]) FROM read_parquet(?) WHERE occurred_ms <= ?"
+    with duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY}) as database:
+        row = database.execute(query, [list(shares), files, as_of_ms]).fetchone()
+    return [int(moment) for moment in row[0]] if row and row[0] else []
+
+
 def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
     database.execute(queries.ACCOUNTS)
     _add_families(database)
