@@ -16,6 +16,9 @@ from graphsvc.config import Settings, load_settings
 from graphsvc.graph import embedded
 from graphsvc.graph.connection import Connection, driver
 
+# Half the processor time of a start; the code that long-lived servers profit from is not compiled in tests.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 
 def small_settings(data: Path) -> Settings:
     """Settings of a small embedded server in `data`; the fetched jars come from the cache of the environment."""

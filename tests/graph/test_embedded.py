@@ -26,7 +26,7 @@ from graphsvc.graph import embedded
 started = embedded.start(load_settings())
 print(started.connection.uri, started.new)
 """
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 @pytest.fixture
