@@ -127,8 +127,8 @@ def rebuild() -> None:
     from graphsvc.graph.bulk import rebuild as rebuild_graph
 
     with progress("rebuild") as report:
-        rebuild_graph(load_settings(), report)
-    say("The graph database is rebuilt.")
+        rebuilt = rebuild_graph(load_settings(), report)
+    say(f"The graph database is rebuilt: {rebuilt.links:,} links, up to record {rebuilt.offset:,} of the ledger.")
 
 
 def _embedded(settings: Settings) -> Settings:

@@ -87,7 +87,7 @@ def start(settings: Settings, progress: Progress = silent) -> Started:
         return Started(connection, new=False)
     java()
     jars = fetch(settings, progress)
-    with exclusive(place.create().lock, LOCK_WAIT_S, progress, BUSY):
+    with _alone(place, progress):
         if state := _alive(place):
             return Started(wait_ready(place, state, progress), new=False)
         _end_orphans(place)
@@ -121,7 +121,7 @@ def stop(settings: Settings, progress: Progress = silent) -> bool:
     place = home(settings)
     if not place.root.exists():
         return False
-    with exclusive(place.lock, LOCK_WAIT_S, progress, BUSY):
+    with _alone(place, progress):
         return _stop(place, progress)
 
 
@@ -149,8 +149,8 @@ def offline(settings: Settings, progress: Progress = silent) -> Iterator[Admin]:
     """
     java()
     jars = fetch(settings, progress)
-    place = home(settings).create()
-    with exclusive(place.lock, LOCK_WAIT_S, progress, BUSY):
+    place = home(settings)
+    with _alone(place, progress):
         _stop(place, progress)
         _prepare(place, jars, settings)
         yield lambda args: run_admin(place, jars, settings, args)
@@ -163,6 +163,18 @@ def admin(settings: Settings, args: Sequence[str], progress: Progress = silent) 
     """
     with offline(settings, progress) as run:
         return run(args)
+
+
+@contextmanager
+def _alone(place: Home, progress: Progress) -> Iterator[None]:
+    """Holds the folder alone; says in plain words when it cannot be written or Java cannot be run."""
+    try:
+        with exclusive(place.create().lock, LOCK_WAIT_S, progress, BUSY):
+            yield
+    except OSError as error:
+        raise GraphUnavailable(
+            f"The embedded Neo4j in {place.root} cannot be run: {error}.", hint="See to that, then start it again."
+        ) from error
 
 
 def _alive(place: Home) -> State | None:

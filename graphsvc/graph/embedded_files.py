@@ -74,11 +74,15 @@ class State(msgspec.Struct, frozen=True):
 
 
 def read_state(place: Home) -> State | None:
-    """The last state; None when there is none or it cannot be read (then nothing can be said of it)."""
+    """The last state; None when there is none or it is no state. Raises GraphUnavailable when it may not be read."""
     try:
         return msgspec.json.decode(place.state.read_bytes(), type=State)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
+    except OSError as error:
+        raise GraphUnavailable(
+            f"{place.state} cannot be read: {error.strerror}.", hint="Run this as the user who owns the data folder."
+        ) from error
 
 
 def write_state(place: Home, state: State) -> None:

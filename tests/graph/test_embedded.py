@@ -154,6 +154,12 @@ def test_a_server_that_does_not_start_shows_the_end_of_its_log(tmp_path: Path) -
     assert not embedded.status(settings).running
 
 
+def test_a_data_folder_that_is_none_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(GraphUnavailable, match="cannot be run"):
+        embedded.ensure_running(small_settings(tmp_path / "file"))
+
+
 def test_a_lost_password_is_said_and_not_replaced(tmp_path: Path) -> None:
     settings = small_settings(tmp_path)
     (home(settings).create().store / "system").mkdir(parents=True)
