@@ -1,0 +1,37 @@
+"""The cases database: what people decide and what the service remembers for them, in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from pathlib import Path
+
+BUSY_S = 10.0
+
+
+class CasesDatabase:
+    """A connection for each thread to one file, whose tables are made by the stores that use it."""
+
+    def __init__(self, path: Path, schema: str) -> None:
+        self._path = path
+        self._schema = schema
+        self._of_thread = threading.local()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, in autocommit mode; rows are there for every process once a statement is done."""
+        known: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
+        if known is None:
+            known = self._open()
+            self._of_thread.connection = known
+        return known
+
+    def _open(self) -> sqlite3.Connection:
+        new = not self._path.exists()
+        connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
+        if new:
+            self._path.chmod(0o600)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.executescript(self._schema)
+        return connection
