@@ -1,4 +1,4 @@
-"""The whole ledger as the files that Neo4j's bulk importer reads: one pair of header and data a kind of node or link."""
+"""The whole ledger as files for Neo4j's bulk importer: a header and a data file for each kind of node and link."""
 
 from __future__ import annotations
 
@@ -61,8 +61,10 @@ class Import:
 def write_files(ledger: Ledger, folder: Path, progress: Callable[[float], None]) -> Import:
     """Writes the files for all that the ledger holds now. `progress` is told the share of the ledger that is read."""
     labels = ledger.labels()
-    config = {"threads": THREADS, "memory_limit": MEMORY, "temp_directory": str(folder / "spill")}
-    with duckdb.connect(folder / "rebuild.duckdb", config=config) as database:
+    spill = str(folder / "spill")
+    with duckdb.connect(
+        folder / "rebuild.duckdb", config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": spill}
+    ) as database:
         offset = _load(database, ledger, progress)
         label_rows = [asdict(row) for row in rows.label_rows(labels)]
         database.register("label", pa.Table.from_pylist(label_rows, schema=LABELS))

@@ -69,7 +69,7 @@ def project(
     _check(session, ledger)
     session.run(model.ENSURE_STATE).consume()
     added = 0
-    while step := _next_step(ledger, read_watermark(session), batch):
+    while step := next_step(ledger, read_watermark(session), batch):
         if session.execute_write(apply, step):
             added += step.offset - step.before.offset
             if on_rows is not None and step.rows is not None:
@@ -136,7 +136,7 @@ def _check(session: neo4j.Session, ledger: Ledger) -> None:
         )
 
 
-def _next_step(ledger: Ledger, mark: Watermark, batch: int) -> Step | None:
+def next_step(ledger: Ledger, mark: Watermark, batch: int) -> Step | None:
     records = ledger.read(mark.offset, batch)
     labels = _new_labels(ledger, mark.label_offset)
     if not records and not labels:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LIMIT = 100
 LIMIT_MAX = 10_000
 TIMEOUT_S = 10.0
-TYPES: dict[str, type[int] | type[float] | type[str]] = {"int": int, "float": float, "string": str}
+TYPES: dict[str, Callable[[Any], int | float | str]] = {"int": int, "float": float, "string": str}
 INT64 = range(-(2**63), 2**63)
 
 _PARAMETER = re.compile(
@@ -157,7 +157,7 @@ def _typed(parameter: Parameter, value: object) -> int | float | str | None:
     if not isinstance(value, str) and not (number and parameter.type != "string"):
         raise _wrong(parameter)
     try:
-        typed = TYPES[parameter.type](value)  # type: ignore[arg-type]
+        typed = TYPES[parameter.type](value)
     except (ValueError, OverflowError):
         raise _wrong(parameter) from None
     if not _fits(typed) or (number and typed != value):
