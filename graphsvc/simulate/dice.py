@@ -54,7 +54,7 @@ class Dice(random.Random):
 
     def popular(self, things: Sequence[T]) -> T:
         """One of the things, the first ones far more often than the last."""
-        return things[int(len(things) ** self.random()) - 1]
+        return things[int((len(things) + 1) ** self.random()) - 1]
 
     def hex(self, digits: int) -> str:
         return f"{self.getrandbits(4 * digits):0{digits}x}"

@@ -73,7 +73,7 @@ class Founder:
         self._payments = choose(archetype.payments, kin)
         self._mail = choose(archetype.mail, kin)
         self._mailboxes = Mailboxes(self._domain(kin), kin)
-        self._source = kin.pick(self._mail.sources)
+        self._source, self._one_source = kin.pick(self._mail.sources), kin.between((0.4, 0.97))
         self._wallet = Wallet(self._payments, scene.issuers, kin)
         self._levels = self._draw_levels()
         self._referral = dice.word(8).upper()
@@ -200,7 +200,7 @@ class Founder:
         return self._instruments.take(dice) or self._wallet.card(dice)
 
     def _mail_source(self) -> str:
-        return self._source if self._dice.chance(0.85) else self._dice.pick(self._mail.sources)
+        return self._source if self._dice.chance(self._one_source) else self._dice.pick(self._mail.sources)
 
     def _referral_code(self) -> str | None:
         if self._dice.chance(self._levels.referral):

@@ -84,11 +84,13 @@ class Operation:
         self, relay: Relay, members: Sequence[Member], talk: Talk, scene: Scene, scribe: Scribe, dice: Dice
     ) -> None:
         self._talk, self._scene, self._scribe, self._dice = talk, scene, scribe, dice
-        self._pool = Pool(members, dice.pick(relay.schedulers), dice)
+        scheduler = dice.pick(relay.schedulers)
+        self._pool = Pool(members, scheduler, dice)
         self._members = members
         self._pacing = dice.pick(relay.pacing)
         self._ttl_ms = int(dice.between_log(relay.ttl_minutes) * MINUTE_MS)
         self._hop = dice.between(relay.hop)
+        self._strays = 0.0 if scheduler == "sticky" else dice.between((0.0, 0.6)) * self._hop
         self._from_ms = max(scene.start_ms, min(member.joined_ms for member in members))
         self._until_ms = min(scene.end_ms, max(member.until_ms for member in members))
         self._customers = self._users(relay)
@@ -156,14 +158,15 @@ class Operation:
         thread.turns -= 1
         if thread.turns <= 0:
             return None
-        return ms + int(MINUTE_MS * min(90.0, self._dice.lognormvariate(0.2, 1.0))) + 1000
+        return ms + int(MINUTE_MS * min(90.0, self._dice.lognormvariate(0.9, 1.2))) + 1000
 
     def _seat(self, thread: Thread, ms: int) -> Seat | None:
         """The thread's own account while its session lasts, else another one, to which the conversation hops."""
-        seat = thread.seat
+        seat, dice = thread.seat, self._dice
         if seat and seat.ready(ms) and ms < thread.seated_ms + self._ttl_ms:
-            return seat
-        if seat and not self._dice.chance(self._hop):
+            if not dice.chance(self._strays):
+                return seat
+        elif seat and not dice.chance(self._hop):
             return None
         thread.seat, thread.seated_ms = self._pool.seat(thread.shard, ms), ms
         return thread.seat

@@ -48,7 +48,7 @@ class Talk:
 
     def reply(self) -> Message:
         dice = self._dice
-        sentences = [dice.one(self._pack.replies).draw(dice) for _ in range(2 + dice.below(4))]
+        sentences = [dice.one(self._pack.replies).draw(dice) for _ in range(3 + dice.below(3))]
         return Message("assistant", " ".join(sentences))
 
     def _opening(self, source: str, habits: Habits) -> tuple[str, str]:

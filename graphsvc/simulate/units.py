@@ -17,7 +17,7 @@ from graphsvc.simulate.spec import Archetype, WorldSpec
 from graphsvc.simulate.talk import Talk
 from graphsvc.simulate.verdicts import Desk
 
-SECOND_RING = 0.3
+SECOND_RING = 0.2
 """Chance that a ring belongs to the operator of the ring before it."""
 SMALLEST_LOW, SMALL_WORLD_SHARE = 8, 0.012
 """In a small world, units of large kinds are smaller too, so that it has them."""
