@@ -1,7 +1,8 @@
 """What training learns from: outcomes of accounts and clusters, and which of them are held out together.
 
 Labels are partial: an account that nobody banned is not innocent. Unlabelled accounts are weak negatives (weighted
-negatives as in Elkan and Noto 2008), and none at all when they are strongly tied to a known abusive account.
+negatives as in Elkan and Noto 2008), and none at all when they are tied to a known abusive account; the members of a
+cluster that labels show to be a ring are weak positives.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from gnn.network import LABEL_SCHEMA, Network, column
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
-UNLABELLED_EVIDENCE = 0.1
-"""How far one unlabelled member speaks for a cluster's innocence, beside a confident label's 1."""
+RING_SHARE = 0.08
+"""A cluster is abusive when labels say so of this share of its members or more, and of more than they call innocent:
+enforcement finds a part of a ring, and one stolen account does not condemn an office."""
+INFERRED_CONFIDENCE = 0.4
+"""How far an unlabelled member of an abusive cluster counts as abusive."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,9 @@ class Example:
 
 @dataclass(frozen=True)
 class Targets:
-    """`abusive` bool[N]; `labelled` bool[N]; `confidence` float32[N], 1 for an unlabelled account and 0 for one that
-    must not be learnt from. For clusters `cluster_abusive` bool[C], `cluster_kind` int64[C] (-1 unknown) and
-    `cluster_labelled` bool[C]."""
+    """`abusive` bool[N]; `labelled` bool[N], by a label or by its cluster; `confidence` float32[N], 1 for an unlabelled
+    account and 0 for one that must not be learnt from. For clusters `cluster_abusive` bool[C], `cluster_kind` int64[C]
+    (-1 unknown) and `cluster_labelled` bool[C]."""
 
     abusive: Bools
     labelled: Bools
@@ -60,11 +64,21 @@ def outcomes_of(example: Example) -> Verdicts:
 
 def targets_of(example: Example, verdicts: Verdicts) -> Targets:
     """Targets of accounts and clusters from all that was decided."""
-    abusive = verdicts.verdict == ABUSIVE
-    labelled = verdicts.verdict != UNLABELLED
+    network = example.network
+    abusive, labelled = verdicts.verdict == ABUSIVE, verdicts.verdict != UNLABELLED
+    cluster_abusive, cluster_kind, cluster_labelled = _clusters(network, verdicts)
+    inferred = ~labelled & np.append(cluster_abusive, False)[network.clusters]
     confidence = np.where(labelled, verdicts.confidence, 1.0)
-    confidence[~labelled & _near(example.network, abusive)] = 0.0
-    return Targets(abusive, labelled, confidence.astype(np.float32), *_clusters(example.network, verdicts))
+    confidence[~labelled & _near(network, abusive)] = 0.0
+    confidence[inferred] = INFERRED_CONFIDENCE
+    return Targets(
+        abusive | inferred,
+        labelled | inferred,
+        confidence.astype(np.float32),
+        cluster_abusive,
+        cluster_kind,
+        cluster_labelled,
+    )
 
 
 def _near(network: Network, abusive: Bools) -> Bools:
@@ -85,8 +99,7 @@ def _clusters(network: Network, verdicts: Verdicts) -> tuple[Bools, npt.NDArray[
     verdict, confidence = verdicts.verdict[inside], verdicts.confidence[inside]
     bad = np.bincount(ordinal, np.where(verdict == ABUSIVE, confidence, 0.0), minlength=count)
     good = np.bincount(ordinal, np.where(verdict == BENIGN, confidence, 0.0), minlength=count)
-    good = good + UNLABELLED_EVIDENCE * np.bincount(ordinal, verdict == UNLABELLED, minlength=count)
-    abusive = bad > good
+    abusive = (bad > good) & (bad >= RING_SHARE * np.bincount(ordinal, minlength=count))
     labelled = np.bincount(ordinal, verdict != UNLABELLED, minlength=count) > 0
     votes = np.zeros((count, len(KINDS)))
     named = verdicts.kind[inside] >= 0

@@ -54,7 +54,7 @@ class TrainConfig:
     learning_rate: float = 0.006
     weight_decay: float = 1e-3
     hidden_shares: tuple[float, ...] = (1.0, 0.5, 0.0)
-    unlabelled_weight: float = 0.3
+    unlabelled_weight: float = 0.1
     cluster_weight: float = 0.5
     device: str = "auto"
 
