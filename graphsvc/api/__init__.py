@@ -1,1 +1,27 @@
 """The HTTP service."""
+
+from __future__ import annotations
+
+import flask
+
+from graphsvc.api import problems, traffic
+from graphsvc.api.blueprints import accounts, clusters, events, health, risk
+from graphsvc.api.services import Services
+from graphsvc.config import Settings
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings) -> flask.Flask:
+    """The app over the data folder of these settings; its background threads run until its services are closed."""
+    app = flask.Flask("graphsvc.api", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.strict_slashes = False
+    parts = Services.of(settings)
+    app.extensions["graphsvc"] = parts
+    problems.init_app(app)
+    traffic.init_app(app)
+    for subject in (events, risk, clusters, accounts, health):
+        app.register_blueprint(subject.blueprint)
+    parts.risk.start()
+    return app

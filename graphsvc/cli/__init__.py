@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
+from graphsvc.cli import db, keys
 from graphsvc.cli.console import note
+from graphsvc.cli.demo import demo
+from graphsvc.cli.detect import detect
 from graphsvc.cli.ingest import fingerprint, ingest
+from graphsvc.cli.model import evaluate, train
+from graphsvc.cli.query import query
+from graphsvc.cli.serve import serve
+from graphsvc.cli.simulate import simulate
+from graphsvc.cli.up import up, worker
 from graphsvc.errors import GraphsvcError
 
 app = typer.Typer(
     name="graphsvc",
     help="Finds networks of proxy accounts: events in, links in a graph, labelled clusters and risk answers out.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (ingest, fingerprint):
+for command in (demo, up, serve, worker, ingest, fingerprint, detect, train, evaluate, simulate, query):
     app.command()(command)
+for name, group in (("db", db.app), ("keys", keys.app)):
+    app.add_typer(group, name=name)
 
 
 def main() -> None:
     """Runs the command line of this process."""
+    # Threads that wait for work must not take the cores from those that have some.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except GraphsvcError as error:

@@ -1,0 +1,75 @@
+"""One account: what is known of it, whom it shares with, and why it scores as it does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import flask
+from msgspec import Meta, Struct
+
+from graphsvc.api import answers
+from graphsvc.api.operation import Operation, operation, query
+from graphsvc.api.services import services
+from graphsvc.errors import NotFound
+from graphsvc.risk import Reason
+
+blueprint = flask.Blueprint("accounts", __name__)
+
+
+class NeighboursQuery(Struct, frozen=True):
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+
+
+class ReasonList(Struct, frozen=True):
+    items: tuple[Reason, ...]
+
+
+@operation(
+    blueprint, Operation("GET", "/v1/accounts/{account_id}", "One account", "read", answers.Account, problems=(404,))
+)
+def get_account(account_id: str) -> answers.Account:
+    parts = services()
+    labels = [stored.label for stored in parts.ledger.labels() if stored.label.account_id == account_id]
+    latest = {label.source: label for label in sorted(labels, key=lambda label: label.decided_ms)}
+    decided = [
+        answers.Decision(one.verdict, one.kind, one.source, answers.rfc3339(one.decided_ms), one.confidence)
+        for one in latest.values()
+    ]
+    try:
+        row = parts.results.account(account_id)
+    except NotFound:
+        parts.risk.assess_account(account_id)
+        return answers.Account(account_id, None, None, decided)
+    return answers.Account(account_id, row.probability, row.cluster_id, decided)
+
+
+@operation(
+    blueprint,
+    Operation(
+        "GET",
+        "/v1/accounts/{account_id}/neighbours",
+        "Accounts that share identifiers with one account, strongest first, from the graph database",
+        "read",
+        answers.NeighbourList,
+        query=NeighboursQuery,
+        problems=(404, 422, 503),
+    ),
+)
+def get_neighbours(account_id: str) -> answers.NeighbourList:
+    found = services().graph.store().neighbours(account_id, query(NeighboursQuery).limit)
+    return answers.NeighbourList([answers.neighbour(record) for record in found.records()])
+
+
+@operation(
+    blueprint,
+    Operation(
+        "GET",
+        "/v1/accounts/{account_id}/reasons",
+        "Why an account scores so",
+        "read",
+        ReasonList,
+        problems=(404,),
+    ),
+)
+def get_reasons(account_id: str) -> ReasonList:
+    return ReasonList(services().risk.reasons(account_id))

@@ -1,0 +1,142 @@
+"""Clusters: the list, one, its members, evidence and graph."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Literal
+
+import flask
+from msgspec import Meta, Struct
+
+from graphsvc.api import answers
+from graphsvc.api.operation import Operation, operation, query
+from graphsvc.api.services import services
+from graphsvc.clusters.results import ClusterFilter
+from graphsvc.errors import BadInput
+
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+blueprint = flask.Blueprint("clusters", __name__)
+
+
+class ListQuery(Struct, frozen=True):
+    """`identifier`: type:id as evidence shows them."""
+
+    kind: str | None = None
+    status: str | None = None
+    min_probability: Annotated[float, Meta(ge=0, le=1)] | None = None
+    min_size: Annotated[int, Meta(ge=1)] | None = None
+    identifier: str | None = None
+    sort: Literal["probability", "size", "last_activity", "growth"] = "probability"
+    cursor: str | None = None
+    limit: Limit = 50
+
+
+class MembersQuery(Struct, frozen=True):
+    cursor: str | None = None
+    limit: Limit = 100
+
+
+class GraphQuery(Struct, frozen=True):
+    max_nodes: Annotated[int, Meta(ge=2, le=2000)] = 200
+
+
+@operation(
+    blueprint,
+    Operation("GET", "/v1/clusters", "Clusters", "read", answers.ClusterPage, query=ListQuery, problems=(404, 422)),
+)
+def list_clusters() -> answers.ClusterPage:
+    given = query(ListQuery)
+    filters = ClusterFilter(
+        given.kind, given.status, given.min_probability, given.min_size, _identifier(given.identifier)
+    )
+    results = services().results
+    page = results.clusters(filters, given.sort, given.cursor, given.limit)
+    items = [answers.cluster(row, results.top_evidence(row.id)) for row in page.items]
+    return answers.ClusterPage(items, page.next_cursor)
+
+
+@operation(
+    blueprint, Operation("GET", "/v1/clusters/{cluster_id}", "One cluster", "read", answers.Cluster, problems=(404,))
+)
+def get_cluster(cluster_id: str) -> answers.Cluster:
+    results = services().results
+    return answers.cluster(results.cluster(cluster_id), results.top_evidence(cluster_id))
+
+
+@operation(
+    blueprint,
+    Operation(
+        "GET",
+        "/v1/clusters/{cluster_id}/members",
+        "A cluster's accounts",
+        "read",
+        answers.MemberPage,
+        query=MembersQuery,
+        problems=(404, 422),
+    ),
+)
+def get_members(cluster_id: str) -> answers.MemberPage:
+    given = query(MembersQuery)
+    results = services().results
+    results.cluster(cluster_id)
+    rows = results.members(cluster_id, _after(given.cursor), given.limit + 1)
+    shown = rows[: given.limit]
+    more = len(rows) > given.limit
+    return answers.MemberPage([answers.member(row) for row in shown], _cursor(shown[-1].account_id) if more else None)
+
+
+@operation(
+    blueprint,
+    Operation(
+        "GET",
+        "/v1/clusters/{cluster_id}/evidence",
+        "What holds a cluster together, and what speaks against it",
+        "read",
+        answers.EvidenceList,
+        problems=(404,),
+    ),
+)
+def get_evidence(cluster_id: str) -> answers.EvidenceList:
+    results = services().results
+    results.cluster(cluster_id)
+    return answers.EvidenceList([answers.evidence(row) for row in results.evidence(cluster_id)])
+
+
+@operation(
+    blueprint,
+    Operation(
+        "GET",
+        "/v1/clusters/{cluster_id}/graph",
+        "A cluster's accounts, shared identifiers and links, from the graph database",
+        "read",
+        answers.Graph,
+        query=GraphQuery,
+        problems=(404, 422, 503),
+    ),
+)
+def get_graph(cluster_id: str) -> answers.Graph:
+    given = query(GraphQuery)
+    parts = services()
+    parts.results.cluster(cluster_id)
+    return answers.graph(parts.graph.store().cluster_graph(cluster_id, given.max_nodes))
+
+
+def _identifier(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    kind, colon, value = text.partition(":")
+    if not colon:
+        raise BadInput("An identifier is written type:id.", pointer="/identifier")
+    return kind, value
+
+
+def _cursor(account_id: str) -> str:
+    return base64.urlsafe_b64encode(account_id.encode()).decode()
+
+
+def _after(cursor: str | None) -> str:
+    try:
+        return base64.b64decode(cursor or "", altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise BadInput("This cursor is not one of ours.", pointer="/cursor") from None

@@ -1,0 +1,71 @@
+"""Events and labels in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+import msgspec
+
+from graphsvc.api.answers import Receipt, receipt
+from graphsvc.api.idempotent import once
+from graphsvc.api.operation import JSON, NDJSON, Operation, one_or_many, operation
+from graphsvc.api.services import services
+from graphsvc.events.types import Event, Label
+from graphsvc.ledger.accept import accept_labels, append, prepare
+
+MOST = 1_000
+blueprint = flask.Blueprint("events", __name__)
+
+
+class EventBatch(msgspec.Struct, frozen=True):
+    events: list[Event]
+
+
+class LabelBatch(msgspec.Struct, frozen=True):
+    labels: list[Label]
+
+
+@operation(
+    blueprint,
+    Operation(
+        "POST",
+        "/v1/events",
+        "Append one event, up to 1,000, or NDJSON",
+        "write",
+        Receipt,
+        202,
+        body=Event | EventBatch,
+        body_types=(JSON, NDJSON),
+        problems=(400, 413, 415, 422),
+    ),
+)
+def post_events() -> Any:
+    """What is accepted is on disk when the answer comes; each refused event has its code and JSON pointer."""
+    parts = services()
+
+    def act() -> Receipt:
+        done = append(parts.ledger, prepare(parts.arrival, one_or_many("events", MOST)))
+        parts.risk.observe(done.offset)
+        return receipt(done)
+
+    return once(202, act)
+
+
+@operation(
+    blueprint,
+    Operation(
+        "POST",
+        "/v1/labels",
+        "Append one label, up to 1,000, or NDJSON",
+        "write",
+        Receipt,
+        202,
+        body=Label | LabelBatch,
+        body_types=(JSON, NDJSON),
+        problems=(400, 413, 415, 422),
+    ),
+)
+def post_labels() -> Any:
+    """A label counts from its decided_at on; a later one of the same account and source replaces it."""
+    return receipt(accept_labels(services().ledger, one_or_many("labels", MOST)))

@@ -1,0 +1,98 @@
+"""The risk endpoint: one event or one account in, a probability with its reasons out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask
+from msgspec import Struct
+
+from graphsvc.api.idempotent import once
+from graphsvc.api.operation import Operation, json_body, operation
+from graphsvc.api.services import services
+from graphsvc.events.check import Rejected
+from graphsvc.events.types import Event
+from graphsvc.risk import Assessment, Outcome, RiskService
+
+blueprint = flask.Blueprint("risk", __name__)
+
+
+class EventRequest(Struct, frozen=True):
+    """`record` false: assess only, and remember nothing of the event."""
+
+    event: Event
+    record: bool = True
+
+
+class AccountRequest(Struct, frozen=True):
+    account_id: str
+
+
+class OutcomeRequest(Struct, frozen=True):
+    """What became of it: abusive and benign become labels of the source "outcome"."""
+
+    outcome: Outcome
+
+
+class Done(Struct, frozen=True):
+    assessment_id: str
+    outcome: Outcome
+
+
+@operation(
+    blueprint,
+    Operation(
+        "POST",
+        "/v1/risk",
+        "Assess an event or an account",
+        "risk",
+        Assessment,
+        body=EventRequest | AccountRequest,
+        problems=(400, 404, 409, 413, 415, 422),
+    ),
+)
+def post_risk() -> Any:
+    """Answers from the parts that are up; `degraded` says that one was missing, and `degraded_reasons` which."""
+    risk = services().risk
+    return once(200, lambda: _assess(risk, json_body()))
+
+
+@operation(
+    blueprint,
+    Operation(
+        "POST",
+        "/v1/risk/{assessment_id}/outcome",
+        "Tell what became of an assessed account",
+        "risk",
+        Done,
+        body=OutcomeRequest,
+        problems=(400, 404, 415, 422),
+    ),
+)
+def post_outcome(assessment_id: str) -> Done:
+    body = json_body()
+    given = body.get("outcome") if isinstance(body, dict) else None
+    try:
+        outcome = Outcome(given)
+    except ValueError:
+        names = ", ".join(one.value for one in Outcome)
+        raise Rejected("invalid", f"An outcome is one of {names}.", "/outcome") from None
+    services().risk.outcome(assessment_id, outcome)
+    return Done(assessment_id, outcome)
+
+
+def _assess(risk: RiskService, body: object) -> Assessment:
+    if not isinstance(body, dict) or ("event" in body) == ("account_id" in body):
+        raise Rejected("invalid", "Send an object with either event or account_id.")
+    if "account_id" in body:
+        account_id = body["account_id"]
+        if not isinstance(account_id, str) or not 1 <= len(account_id) <= 128:
+            raise Rejected("invalid", "Expected a text of 1 to 128 characters.", "/account_id")
+        return risk.assess_account(account_id)
+    record = body.get("record", True)
+    if not isinstance(record, bool):
+        raise Rejected("invalid", "Expected true or false.", "/record")
+    try:
+        return risk.assess_event(services().arrival.check(body["event"]), record)
+    except Rejected as error:
+        raise Rejected(error.reason, error.message, f"/event{error.pointer}") from None

@@ -1,0 +1,95 @@
+"""One operation of the API: its route, the scope it needs, its shapes; and from these the OpenAPI document."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import flask
+import msgspec
+
+from graphsvc.api.auth import require
+from graphsvc.errors import BadInput
+from graphsvc.events.check import Rejected, parse
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`scope` None: open to all. `query`: a Struct of the query's parameters. `body`: a Struct, or a ready schema."""
+
+    method: str
+    path: str
+    summary: str
+    scope: str | None
+    answer: Any
+    status: int = 200
+    query: type[msgspec.Struct] | None = None
+    body: Any = None
+    body_types: tuple[str, ...] = (JSON,)
+    problems: tuple[int, ...] = ()
+
+
+operations: list[Operation] = []
+
+
+def operation(blueprint: flask.Blueprint, op: Operation) -> Callable[[View], View]:
+    """Registers a view, whose answer is a Struct or a Response, for an operation."""
+    if op not in operations:
+        operations.append(op)
+
+    def register(view: View) -> View:
+        @functools.wraps(view)
+        def call(**given: Any) -> flask.Response:
+            if op.scope is not None:
+                require(op.scope)
+            result = view(**given)
+            if isinstance(result, flask.Response):
+                return result
+            return flask.Response(msgspec.json.encode(result), op.status, content_type=JSON)
+
+        route = op.path.replace("{account_id}", "<path:account_id>").replace("{", "<string:").replace("}", ">")
+        blueprint.add_url_rule(route, view.__name__, call, methods=[op.method])
+        return view
+
+    return register
+
+
+def query(kind: type[Q]) -> Q:
+    """The query's parameters. Raises BadInput with a pointer to the wrong one."""
+    try:
+        return msgspec.convert(flask.request.args.to_dict(), kind, strict=False)
+    except msgspec.ValidationError as error:
+        _, _, path = str(error).partition("`$.")
+        name = path.rstrip("`")
+        raise BadInput("A query parameter has a bad value.", pointer=f"/{name}" if name else "") from None
+
+
+def json_body() -> object:
+    """The request's JSON. Raises Rejected for a body that is none, and 415 for another content type."""
+    if flask.request.mimetype != JSON:
+        flask.abort(415)
+    return parse(flask.request.get_data())
+
+
+def one_or_many(name: str, most: int) -> list[object]:
+    """The items of a body: one item, `{name: [...]}`, or NDJSON, whose lines stay bytes that are still to be parsed."""
+    if flask.request.mimetype == NDJSON:
+        items: list[object] = [line for line in flask.request.get_data().split(b"\n") if line.strip()]
+    else:
+        body = json_body()
+        if not isinstance(body, dict):
+            raise Rejected("invalid", "Expected a JSON object.")
+        given = body.get(name) if name in body and "account_id" not in body else [body]
+        if not isinstance(given, list):
+            raise Rejected("invalid", "Expected an array.", f"/{name}")
+        items = given
+    if len(items) > most:
+        raise Rejected("too_many", f"A call takes at most {most} of these.", f"/{name}")
+    return items
