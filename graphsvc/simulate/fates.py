@@ -29,8 +29,13 @@ def unit_begin_ms(archetype: Archetype, scene: Scene, dice: Dice) -> int:
 
 def innocent_fates(archetype: Archetype, size: int, scene: Scene, dice: Dice) -> list[Fate]:
     begin_ms = unit_begin_ms(archetype, scene, dice)
-    spread_ms = dice.between_log(archetype.signups.hours) * HOUR_MS
+    spread_ms = _spread_ms(archetype, begin_ms, scene, dice)
     return [Fate(_inside(begin_ms + int(dice.random() * spread_ms), scene, dice)) for _ in range(size)]
+
+
+def _spread_ms(archetype: Archetype, begin_ms: int, scene: Scene, dice: Dice) -> float:
+    """Over how long the unit's first accounts sign up, at most until shortly before the world's end."""
+    return min(dice.between_log(archetype.signups.hours) * HOUR_MS, scene.end_ms - DAY_MS - begin_ms)
 
 
 def ring_fates(archetype: Archetype, size: int, scene: Scene, dice: Dice) -> list[Fate]:
@@ -39,7 +44,7 @@ def ring_fates(archetype: Archetype, size: int, scene: Scene, dice: Dice) -> lis
     Accounts of the reserve that no ban called for join as growth.
     """
     begin_ms = unit_begin_ms(archetype, scene, dice)
-    spread_ms = dice.between_log(archetype.signups.hours) * HOUR_MS
+    spread_ms = _spread_ms(archetype, begin_ms, scene, dice)
     reserve = int(size * dice.between((0.1, 0.4)))
     fates = [
         Fate(_inside(begin_ms + int(dice.random() * spread_ms), scene, dice)) for _ in range(max(1, size - reserve))

@@ -230,7 +230,7 @@ class Founder:
             adopts=levels.adopts,
             tools=tools,
             areas=[pack.areas[index] for index in areas],
-            system=dice.one(pack.agent_system).draw(dice) if via_api and dice.chance(0.5) else "",
+            system=dice.one(pack.agent_system).draw(dice) if dice.chance(0.5 if via_api else 0.15) else "",
             job=f"{dice.one(pack.job).draw(dice)}\n{pasted(pack, dice, 8, 24)}",
             limit=int(dice.between_log(activity.window_limit) * (5 if via_api else 1)),
         )

@@ -87,4 +87,4 @@ def _frame(pack: Pack, kin: Dice) -> Frame:
         if kin.chance(PARTS[part.name]):
             chosen += kin.sample(list(part.sayings), 1 + (part.name == "work" and kin.chance(0.5)))
     cut = kin.below(len(chosen) + 1)
-    return Frame(chosen[:cut], chosen[cut:], kin.one(pack.slots_styles), bool(cut) and kin.chance(0.4))
+    return Frame(chosen[:cut], chosen[cut:], kin.one(pack.slots_styles), bool(cut) and kin.chance(0.25))

@@ -21,10 +21,16 @@ COOLDOWN_MS = {OVERLOADED: 600_000, FAULT: 300_000, UNAUTHORISED: 1_800_000}
 
 @dataclass(slots=True)
 class Seat:
-    """An account in the pool: when it was last used, until when it rests, and its session."""
+    """An account in the pool: its shift, when it was last used, until when it rests, and its session.
+
+    An operator that wants an account to look like a person's uses it at one person's hours.
+    """
 
     member: Member
     share: float
+    shift_from: int
+    shift_hours: int
+    rest_days: frozenset[int]
     last_ms: int = 0
     rests_until_ms: int = 0
     session_until_ms: int = 0
@@ -32,7 +38,10 @@ class Seat:
     device: Device = field(default_factory=Device)
 
     def ready(self, ms: int) -> bool:
-        return self.member.joined_ms <= ms < self.member.until_ms and self.rests_until_ms <= ms
+        if not (self.member.joined_ms <= ms < self.member.until_ms and self.rests_until_ms <= ms):
+            return False
+        hour = ms // HOUR_MS - self.shift_from
+        return hour % 24 < self.shift_hours and hour // 24 % 7 not in self.rest_days
 
 
 @dataclass(slots=True)
@@ -50,21 +59,36 @@ class Thread:
 class Pool:
     """The scheduler's view of the accounts; a large pool is cut into shards, as relays do."""
 
-    def __init__(self, members: Sequence[Member], scheduler: str, dice: Dice) -> None:
-        seats = [Seat(member, dice.lognormvariate(0.0, 0.7)) for member in members]
+    def __init__(self, relay: Relay, members: Sequence[Member], ttl_ms: int, dice: Dice) -> None:
+        self.scheduler = dice.pick(relay.schedulers)
+        self._relay, self._ttl_ms, self._dice, self._turn = relay, ttl_ms, dice, 0
+        seats = [self._new_seat(member) for member in members]
         self._shards = [seats[at : at + SHARD] for at in range(0, len(seats), SHARD)]
-        self._scheduler, self._dice, self._turn = scheduler, dice, 0
+        self._current: dict[int, tuple[Seat, int]] = {}
 
     def shard(self) -> int:
         return self._dice.below(len(self._shards))
 
     def seat(self, shard: int, ms: int) -> Seat | None:
         """The account for the next request, or None where all rest or are gone."""
+        seat, since_ms = self._current.get(shard, (None, 0))
+        if seat and self.scheduler == "sticky" and ms < since_ms + self._ttl_ms and seat.ready(ms):
+            return seat
         ready = [seat for seat in self._shards[shard] if seat.ready(ms)]
         if not ready:
             return None
         self._turn += 1
-        match self._scheduler:
+        chosen = self._choose(ready)
+        self._current[shard] = chosen, ms
+        return chosen
+
+    def _new_seat(self, member: Member) -> Seat:
+        dice, relay = self._dice, self._relay
+        rest_days = frozenset(dice.sample(range(7), dice.whole(relay.rest_days)))
+        return Seat(member, dice.lognormvariate(0.0, 0.7), dice.below(24), dice.whole(relay.shift_hours), rest_days)
+
+    def _choose(self, ready: Sequence[Seat]) -> Seat:
+        match self.scheduler:
             case "lru":
                 return min(ready, key=lambda seat: seat.last_ms)
             case "round_robin":
@@ -84,13 +108,12 @@ class Operation:
         self, relay: Relay, members: Sequence[Member], talk: Talk, scene: Scene, scribe: Scribe, dice: Dice
     ) -> None:
         self._talk, self._scene, self._scribe, self._dice = talk, scene, scribe, dice
-        scheduler = dice.pick(relay.schedulers)
-        self._pool = Pool(members, scheduler, dice)
+        self._ttl_ms = int(dice.between_log(relay.ttl_minutes) * MINUTE_MS)
+        self._pool = Pool(relay, members, self._ttl_ms, dice)
         self._members = members
         self._pacing = dice.pick(relay.pacing)
-        self._ttl_ms = int(dice.between_log(relay.ttl_minutes) * MINUTE_MS)
         self._hop = dice.between(relay.hop)
-        self._strays = 0.0 if scheduler == "sticky" else dice.between((0.0, 0.6)) * self._hop
+        self._strays = 0.0 if self._pool.scheduler == "sticky" else dice.between((0.0, 0.6)) * self._hop
         self._from_ms = max(scene.start_ms, min(member.joined_ms for member in members))
         self._until_ms = min(scene.end_ms, max(member.until_ms for member in members))
         self._customers = self._users(relay)
@@ -119,7 +142,7 @@ class Operation:
         areas, rhythms = self._scene.pack.areas, ("day", "evening", "night", "flat")
         return [
             replace(own, areas=dice.sample(list(areas), 2), rhythm=dice.one(rhythms), zone_hours=dice.between((-9, 10)),
-                    system=dice.one(self._scene.pack.agent_system).draw(dice) if dice.chance(0.4) else "")
+                    system=dice.one(self._scene.pack.agent_system).draw(dice) if dice.chance(0.3) else "")
             for _ in range(dice.whole(relay.customers))
         ]  # fmt: skip
 

@@ -115,11 +115,14 @@ class Activity(Part, frozen=True):
 class Relay(Part, frozen=True):
     """A pool under a scheduler. `schedulers`: sticky, lru, round_robin, weighted, fill_first; `pacing`: steady, batch,
     customers. `customers`: how many people's traffic it carries (none: the operator's own jobs);
-    `hop`: chance that a conversation goes on elsewhere after a limit, an error or the session's end (`ttl_minutes`)."""
+    `hop`: chance that a conversation goes on elsewhere after a limit, an error or the session's end (`ttl_minutes`);
+    each account is used in its own shift of `shift_hours` a day, and not on `rest_days` of the week."""
 
     schedulers: Mix
     pacing: Mix = _mix(steady=1.0)
     ttl_minutes: Range = (20.0, 90.0)
+    shift_hours: Range = (6.0, 24.0)
+    rest_days: Range = (0.0, 4.0)
     hop: Range = (0.2, 0.9)
     customers: Range | None = None
     pivot: Range = (0.3, 0.7)
