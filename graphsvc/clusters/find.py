@@ -1,12 +1,10 @@
-"""Clusters: groups of accounts that pairs of strong evidence connect.
+"""Clusters: groups of accounts that pairs of strong evidence hold together.
 
-Connected components of the pairs; a large component that is thinly woven is a chain of chances and not one group, and
-is taken apart by asking more bits of its pairs, step by step.
+Whatever pairs connect is only a candidate: one chance link would chain two rings, or a ring and an office, into one.
+Within it, groups must earn their keep (see communities), and each is then split into its connected parts.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,56 +12,33 @@ import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from graphsvc.clusters.communities import communities
 from graphsvc.links.view import LinkView
 
-Bools = npt.NDArray[np.bool_]
+TOLL_BITS = 0.3
+"""Mean evidence between two groups' accounts above which they are one. Measured on simulated worlds: from 0.2 to 0.8
+the share of rings found changes little; below, chains join innocents to rings; above, sparse rings fall apart."""
+
 Int32s = npt.NDArray[np.int32]
 
 
-@dataclass(frozen=True)
-class FindConfig:
-    """A component of more than `large` accounts with less than `density_min` of its possible pairs is taken apart, with
-    `step_bits` more a time, up to `bits_max`."""
-
-    large: int = 500
-    density_min: float = 0.02
-    step_bits: float = 0.5
-    bits_max: float = 24.0
-
-
-def find_clusters(view: LinkView, pairs: pa.Table, config: FindConfig = FindConfig()) -> Int32s:
+def find_clusters(view: LinkView, pairs: pa.Table, toll_bits: float = TOLL_BITS) -> Int32s:
     """Cluster of each account, int32[N]: ordinals in the order of the first member, -1 for accounts in none.
 
-    The result depends on the accounts and pairs alone, not on the order of either.
+    The result depends on the accounts and pairs alone, not on the order of the pairs.
     """
     accounts = len(view.accounts)
-    a, b, bits = (pairs[name].to_numpy() for name in ("a", "b", "bits"))
-    kept = np.ones(len(a), bool)
-    asked = float(bits.min()) if len(bits) else config.bits_max
-    component = _components(a, b, accounts)
-    while asked < config.bits_max:
-        loose = _loose(component, a[kept], config)
-        if not loose.any():
-            break
-        asked += config.step_bits
-        kept &= ~(loose[component[a]] & (bits < asked))
-        component = _components(a[kept], b[kept], accounts)
-    return _ordinals(component)
+    ordered = pairs.sort_by([("a", "ascending"), ("b", "ascending")])
+    a, b = ordered["a"].to_numpy(), ordered["b"].to_numpy()
+    group = communities(a, b, ordered["bits"].to_numpy().astype(np.float64), accounts, toll_bits)
+    inside = group[a] == group[b]
+    return _ordinals(_components(a[inside], b[inside], accounts))
 
 
 def _components(a: Int32s, b: Int32s, accounts: int) -> Int32s:
     graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(accounts, accounts))
     component: Int32s = connected_components(graph, directed=False)[1].astype(np.int32)
     return component
-
-
-def _loose(component: Int32s, a: Int32s, config: FindConfig) -> Bools:
-    """Which components are large and thinly woven."""
-    size = np.bincount(component).astype(np.float64)
-    woven = np.bincount(component[a], minlength=len(size))
-    possible = np.maximum(size * (size - 1) / 2, 1)
-    loose: Bools = (size > config.large) & (woven / possible < config.density_min)
-    return loose
 
 
 def _ordinals(component: Int32s) -> Int32s:

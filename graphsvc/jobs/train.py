@@ -51,7 +51,10 @@ def train_on_ledger(settings: Settings, as_of_ms: int | None, seed: int, report:
 
 
 def train_on_worlds(settings: Settings, worlds: Worlds, seed: int, report: Report) -> tuple[str, Model]:
-    """Trains on simulated worlds through the same ingest, links and labels as real logs; the truth stays unread."""
+    """Trains on simulated worlds through the same ingest, links and labels as real logs; the truth stays unread.
+
+    The worlds are reviewed after their end, late, in part and with errors: those labels are what is learnt.
+    """
     examples: list[Example] = []
     count = len(worlds.names) * len(worlds.seeds)
     with tempfile.TemporaryDirectory(prefix="graphsvc-worlds-") as folder:
@@ -64,8 +67,10 @@ def train_on_worlds(settings: Settings, worlds: Worlds, seed: int, report: Repor
 
 def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds) -> list[Example]:
     from graphsvc.simulate import load_world, simulate
+    from graphsvc.simulate.spec import Review
 
-    spec = msgspec.structs.replace(load_world(name), accounts=worlds.accounts, days=worlds.days, seed=seed)
+    spec = load_world(name)
+    spec = msgspec.structs.replace(spec, accounts=worlds.accounts, days=worlds.days, seed=seed, review=Review())
     simulate(spec, place / "world", _quiet)
     own = settings.model_copy(update={"data": place / "data"})
     ingest_events(own, str(place / "world" / "events.ndjson"))

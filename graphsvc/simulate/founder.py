@@ -205,7 +205,7 @@ class Founder:
     def _referral_code(self) -> str | None:
         if self._dice.chance(self._levels.referral):
             return self._referral
-        return f"FRIEND{self._dice.below(400):03d}" if self._dice.chance(0.03) else None
+        return self._dice.popular(people.PROMOTIONS) if self._dice.chance(0.04) else None
 
     def _leaves_ms(self, joined_ms: int) -> int:
         """The end of the world, or of somebody's interest."""

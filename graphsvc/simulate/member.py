@@ -44,7 +44,7 @@ class Face:
         if point < self.mobile:
             return dice.one(self.carrier)
         if point < self.mobile + self.vpn:
-            return dice.one(self.internet.vpn_exits)
+            return dice.popular(self.internet.vpn_exits)
         if point < self.mobile + self.vpn + self.roaming:
             return self.internet.home(dice)
         if self.shared_address and dice.chance(self.shared_address_use):

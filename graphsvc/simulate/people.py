@@ -43,6 +43,7 @@ CALLING_CODES = (
     "+4479",
 )
 COUNTRIES = ("US", "GB", "DE", "FR", "IN", "BR", "JP", "ES", "IT", "CA", "MX", "NL", "PL", "KR", "AU", "SE", "TR", "NG")
+PROMOTIONS = ("WELCOME10", "SPRING", "STUDENT", "LAUNCH25", "PODCAST", "NEWS5")
 SCHOOL_WORDS = ("uni", "college", "tech", "poly", "state", "inst")
 
 
@@ -62,12 +63,12 @@ def account_id(dice: Dice) -> str:
 
 
 def company_domain(dice: Dice) -> str:
-    stem = "".join(dice.one(SYLLABLES) for _ in range(2 + dice.below(3)))
+    stem = "".join(dice.one(SYLLABLES) for _ in range(3 + dice.below(2)))
     return f"{stem}.{dice.one(ENDINGS)}"
 
 
 def school_domain(dice: Dice) -> str:
-    stem = dice.one(SCHOOL_WORDS) + "-" + "".join(dice.one(SYLLABLES) for _ in range(2 + dice.below(2)))
+    stem = dice.one(SCHOOL_WORDS) + "-" + "".join(dice.one(SYLLABLES) for _ in range(3 + dice.below(2)))
     return f"{stem}.{dice.one(('edu', 'edu', 'ac.uk', 'de', 'edu.br', 'ac.jp', 'fr'))}"
 
 

@@ -15,8 +15,8 @@ from graphsvc.simulate.dice import Dice
 from graphsvc.simulate.spec import Mix
 
 ACCOUNTS_PER_NEIGHBOURHOOD = 10
-ACCOUNTS_PER_CARRIER_ADDRESS = 90
-ACCOUNTS_PER_VPN_EXIT = 160
+ACCOUNTS_PER_CARRIER_ADDRESS = 500
+ACCOUNTS_PER_VPN_EXIT = 600
 IPV6_SHARE = 0.12
 
 
@@ -38,11 +38,11 @@ class Internet:
         self._blocks["hosting"] = given.get("hosting") or self._blocks["hosting"]
         count = 40 + accounts // ACCOUNTS_PER_NEIGHBOURHOOD
         self._neighbourhoods = [self.subnet("isp", dice) for _ in range(count)]
-        carriers = [dice.one(self._blocks["mobile"]) for _ in range(3 + accounts // 1500)]
-        each = 3 + accounts // (ACCOUNTS_PER_CARRIER_ADDRESS * len(carriers))
+        carriers = [dice.one(self._blocks["mobile"]) for _ in range(2 + accounts // 3000)]
+        each = 2 + accounts // (ACCOUNTS_PER_CARRIER_ADDRESS * len(carriers))
         self.carriers = [[_in(block, dice) for _ in range(each)] for block in carriers]
         exits = given.get("vpn") or self._blocks["hosting"]
-        self.vpn_exits = [_in(dice.one(exits), dice) for _ in range(6 + accounts // ACCOUNTS_PER_VPN_EXIT)]
+        self.vpn_exits = [_in(dice.one(exits), dice) for _ in range(4 + accounts // ACCOUNTS_PER_VPN_EXIT)]
 
     def home(self, dice: Dice) -> str:
         """An address of some household; IPv6 for some."""

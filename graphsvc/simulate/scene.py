@@ -12,7 +12,7 @@ from graphsvc.simulate.dice import Dice, mean_log
 from graphsvc.simulate.pack import Pack, load_pack
 from graphsvc.simulate.people import Issuers, Workshop, load_clients
 from graphsvc.simulate.places import Internet
-from graphsvc.simulate.spec import Archetype, WorldSpec
+from graphsvc.simulate.spec import Archetype, Review, WorldSpec
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -37,6 +37,7 @@ class Scene:
     pack: Pack
     unused_texts: Iterator[str]
     archetypes: Mapping[str, Archetype]
+    review: Review | None = None
 
 
 def set_scene(spec: WorldSpec) -> Scene:
@@ -58,6 +59,7 @@ def set_scene(spec: WorldSpec) -> Scene:
         pack=pack,
         unused_texts=iter(own),
         archetypes=spec.archetypes,
+        review=spec.review,
     )
 
 

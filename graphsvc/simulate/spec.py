@@ -161,6 +161,19 @@ class Provider(Part, frozen=True):
     false_ban: Range = (0.001, 0.004)
 
 
+class Review(Part, frozen=True):
+    """A review after the world's end, begun `days` after it: chance that a ring (`rings`) or a unit of innocents
+    (`innocents`) is gone through, share of its `members` that get a label, of which `error` are wrong."""
+
+    days: Range = (2.0, 40.0)
+    rings: Range = (0.9, 0.9)
+    innocents: Range = (0.3, 0.3)
+    members: Range = (0.7, 1.0)
+    attributed: float = 0.9
+    kind_given: float = 0.9
+    error: float = 0.02
+
+
 class Archetype(Struct, frozen=True, forbid_unknown_fields=True):
     """An operator's or an innocent group's way of life. `size`: accounts of one unit."""
 
@@ -208,6 +221,7 @@ class WorldSpec(Struct, frozen=True):
     start: str = "2026-01-05"
     prompts: str | None = None
     networks: str | None = None
+    review: Review | None = None
 
 
 P = TypeVar("P", Addresses, Devices, Mail, Payments)

@@ -12,6 +12,7 @@ from graphsvc.simulate.spec import Archetype
 
 OWN_TEXT_SHARE = 0.4
 BARE_FOLLOWUPS = 0.45
+OWN_HARNESS = 0.5
 SEPARATORS = (" ", " ", "\n", "\n\n")
 NOTE, LONG_NOTE, LONG_TEXT = (12, 30), (12, 90), (60, 140)
 """Words of a text of somebody's own, from and to."""
@@ -26,7 +27,9 @@ class Talk:
         self._scene, self._pack, self._dice = scene, scene.pack, dice
         self._vendor = [text.draw(dice) for text in dice.sample(list(scene.pack.vendor), 1)]
         self._exercises = dice.sample(list(scene.pack.exercise), 2)
-        self._harness = dice.sample(list(scene.pack.benchmark), 2)
+        self._harness = [text.draw(dice) for text in dice.sample(list(scene.pack.benchmark), 2)]
+        if dice.chance(OWN_HARNESS):
+            self._harness = [f"{pasted(scene.pack, dice, *NOTE)}\n{{item}}"]
         self._playbook: Playbook | None = None
         if "template" in archetype.prompts:
             self._playbook = Playbook(archetype.templates, scene.pack, kin, dice)
@@ -81,7 +84,7 @@ class Talk:
     def _benchmark_item(self) -> str:
         dice, pack = self._dice, self._pack
         item = dice.one(pack.items) if pack.items else dice.one(pack.benchmark_items).draw(dice)
-        return dice.one(self._harness).draw(dice).replace("{item}", item)
+        return dice.one(self._harness).replace("{item}", item)
 
 
 def ordinary(pack: Pack, habits: Habits, dice: Dice, longest: int = 4) -> str:

@@ -12,6 +12,7 @@ from graphsvc.simulate.live import enrol, live, use
 from graphsvc.simulate.member import Member
 from graphsvc.simulate.relay import Operation
 from graphsvc.simulate.scene import DAY_MS, Scene
+from graphsvc.simulate.review import review
 from graphsvc.simulate.scribe import Scribe
 from graphsvc.simulate.spec import Archetype, WorldSpec
 from graphsvc.simulate.talk import Talk
@@ -93,6 +94,9 @@ def play(unit: Unit, scene: Scene, scribe: Scribe) -> list[TruthRow]:
         members = _innocents(unit, talk, scene, scribe, dice, kin)
     else:
         members = _ring(unit, talk, scene, scribe, dice, kin)
+    if scene.review is not None:
+        late = Dice.of(scene.seed, "review", unit.ordinal)
+        review(scene.review, unit.archetype, members, scene.end_ms, scribe, late)
     return [_truth(unit, member) for member in members]
 
 
