@@ -11,8 +11,8 @@ from graphsvc.simulate.founder import Founder
 from graphsvc.simulate.live import enrol, live, use
 from graphsvc.simulate.member import Member
 from graphsvc.simulate.relay import Operation
-from graphsvc.simulate.scene import DAY_MS, Scene
 from graphsvc.simulate.review import review
+from graphsvc.simulate.scene import DAY_MS, Scene
 from graphsvc.simulate.scribe import Scribe
 from graphsvc.simulate.spec import Archetype, WorldSpec
 from graphsvc.simulate.talk import Talk
