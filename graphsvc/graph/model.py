@@ -177,7 +177,7 @@ MERGE (p:Projection {name: 'ledger'})
   ON CREATE SET p.offset = 0, p.label_offset = 0, p.accounts = 0, p.weighed_accounts = 0
 """
 CLEARING = -1
-"""The offset of a graph that is being cleared; whoever comes next, after a kill, ends the clearing first."""
+"""The offset of a graph that is being cleared; nothing is projected into it meanwhile."""
 
 BEGIN_CLEAR = f"MERGE (p:Projection {{name: 'ledger'}}) SET p.offset = {CLEARING}"
 CLEAR = "MATCH (n) WHERE NOT n:Projection CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 2000 ROWS"

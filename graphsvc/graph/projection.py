@@ -8,7 +8,8 @@ one is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from graphsvc.errors import GraphUnavailable
@@ -39,11 +40,10 @@ class Watermark:
 
 @dataclass(frozen=True)
 class Step:
-    """One batch: what is written, and the watermark before and after it."""
+    """One batch: what is written, and the offsets of the watermark before and after it."""
 
     before: Watermark
-    offset: int
-    label_offset: int
+    after: Watermark
     rows: Rows | None
     labels: Sequence[LabelRow]
 
@@ -66,12 +66,13 @@ def project(
 
     `on_rows` is told the links and peers of each batch after its commit.
     """
-    _check(session, ledger)
-    session.run(model.ENSURE_STATE).consume()
-    added = 0
-    while step := next_step(ledger, read_watermark(session), batch):
-        if session.execute_write(apply, step):
-            added += step.offset - step.before.offset
+    added, moved = 0, True
+    while moved:
+        moved = False
+        for step in _steps(ledger, _start(session, ledger), batch):
+            if moved := not session.execute_write(apply, step):
+                break
+            added += step.after.offset - step.before.offset
             if on_rows is not None and step.rows is not None:
                 on_rows(step.rows.link_count)
     refresh_weights(session)
@@ -80,13 +81,13 @@ def project(
 
 def apply(tx: neo4j.ManagedTransaction, step: Step) -> bool:
     """Writes a batch and moves the watermark; False, with nothing written, where the watermark is not `step.before`."""
-    latest = max((row["last_seen"] for row in step.rows.accounts), default=None) if step.rows else None
+    latest = max(row["last_seen"] for row in step.rows.accounts) if step.rows else None
     advanced = tx.run(
         model.ADVANCE,
         before=step.before.offset,
-        after=step.offset,
+        after=step.after.offset,
         labels_before=step.before.label_offset,
-        labels_after=step.label_offset,
+        labels_after=step.after.label_offset,
         last_event_at=latest,
     ).single()
     if advanced is None:
@@ -109,7 +110,7 @@ def refresh_weights(session: neo4j.Session, *, always: bool = False) -> bool:
 
 
 def clear(session: neo4j.Session) -> None:
-    """Removes everything. Killed half-way, the next projection goes on with it."""
+    """Removes everything. Killed half-way, no projection goes on with the rest until it has been called again."""
     for statement in (model.BEGIN_CLEAR, model.CLEAR, model.END_CLEAR):
         session.run(statement).consume()
 
@@ -126,14 +127,29 @@ def pieces(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield piece
 
 
-def _check(session: neo4j.Session, ledger: Ledger) -> None:
+def _start(session: neo4j.Session, ledger: Ledger) -> Watermark:
+    """Where to go on. Raises GraphUnavailable where the database is not one of this ledger, or is being emptied."""
+    session.run(model.ENSURE_STATE).consume()
     mark = read_watermark(session)
     if mark.offset == model.CLEARING:
-        clear(session)
-    elif mark.offset > ledger.offset() or mark.label_offset > ledger.label_offset():
+        raise GraphUnavailable(
+            "The graph database is being emptied for a rebuild.", hint="If none runs, `graphsvc db rebuild` ends it."
+        )
+    if mark.offset > ledger.offset() or mark.label_offset > ledger.label_offset():
         raise GraphUnavailable(
             "The graph database has followed another, longer ledger.", hint="Run `graphsvc db rebuild`."
         )
+    return mark
+
+
+def _steps(ledger: Ledger, mark: Watermark, batch: int) -> Iterator[Step]:
+    """Batches from `mark` to the ledger's end, each made ready while the database is busy with the one before."""
+    with ThreadPoolExecutor(1, "projection") as ahead:
+        step = next_step(ledger, mark, batch)
+        while step is not None:
+            following = ahead.submit(next_step, ledger, step.after, batch)
+            yield step
+            step = following.result()
 
 
 def next_step(ledger: Ledger, mark: Watermark, batch: int) -> Step | None:
@@ -143,8 +159,11 @@ def next_step(ledger: Ledger, mark: Watermark, batch: int) -> Step | None:
         return None
     return Step(
         before=mark,
-        offset=records[-1].offset if records else mark.offset,
-        label_offset=labels[-1].offset if labels else mark.label_offset,
+        after=replace(
+            mark,
+            offset=records[-1].offset if records else mark.offset,
+            label_offset=labels[-1].offset if labels else mark.label_offset,
+        ),
         rows=rows_of(records) if records else None,
         labels=label_rows(labels),
     )
