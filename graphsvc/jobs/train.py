@@ -21,8 +21,9 @@ from graphsvc.links.tables import LinkTables
 
 if TYPE_CHECKING:
     from gnn.ensemble import Model
-    from gnn.train import Example
+    from gnn.train import Example, TrainConfig
 
+STEPS_PER_EXAMPLE = 24
 LOOKS = (0.4, 0.7, 1.0)
 """Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
 LABELS_NEEDED = 20
@@ -96,13 +97,21 @@ def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Repo
 
 def _train(settings: Settings, examples: Sequence[Example], seed: int, report: Report) -> tuple[str, Model]:
     from gnn.errors import ModelError
-    from gnn.train import TrainConfig, train
+    from gnn.train import train
 
     try:
-        model = train(examples, TrainConfig(seed=seed), lambda step, share: report(step, 0.5 + 0.5 * share))
+        model = train(examples, _config(len(examples), seed), lambda step, share: report(step, 0.5 + 0.5 * share))
     except ModelError as error:
         raise BadInput(error.message, hint=error.hint) from None
     return keep_model(model, settings.places.create()), model
+
+
+def _config(examples: int, seed: int) -> TrainConfig:
+    """Each example is seen about as often, however many there are; twenty looks at what is held out."""
+    from gnn.train import TrainConfig
+
+    steps = max(TrainConfig.steps, STEPS_PER_EXAMPLE * examples)
+    return TrainConfig(seed=seed, steps=steps, evaluate_every=steps // 20)
 
 
 def _quiet(step: str, share: float) -> None:
