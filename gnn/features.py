@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import rankdata
 
 from gnn.adjacency import Incidence, Ties, incidence, pair_ties, peer_ties
 from gnn.groups import GROUPS
@@ -35,8 +36,6 @@ DAY_MS = 24 * HOUR_MS
 LINK_GROUPS = GROUPS[:-1]
 """Groups that identifiers have; `peer` links accounts directly."""
 
-_COUNTS = ("events", "logins", "payments", "requests", "active_days", "models", "prompts", "prompt_families")
-_LOGS = (*_COUNTS, "conversations", "input_tokens_mean", "output_tokens_mean", "gap_cv")
 _OWN_LABEL = ("banned",)
 OWN_FACTS = tuple(name for name in FACTS if name not in _OWN_LABEL)
 """Facts of an account that may be features; a ban is as good as a label and only counts for neighbours."""
@@ -45,9 +44,10 @@ _TIMES = ("age", "quiet", "delay", "pace")
 
 @dataclass(frozen=True)
 class Sources:
-    """What the blocks of features read, made once a network."""
+    """What the blocks of features read, made once a network. `facts` float32[len(OWN_FACTS), N], see own_facts."""
 
     network: Network
+    facts: Floats
     incidence: Incidence
     pairs: Ties
     peers: Ties
@@ -64,7 +64,8 @@ class Block:
 
 def sources(network: Network, known: Known) -> Sources:
     """The arrays that features are computed from."""
-    return Sources(network, incidence(network), pair_ties(network), peer_ties(network), known)
+    facts = own_facts(network)
+    return Sources(network, facts, incidence(network), pair_ties(network), peer_ties(network), known)
 
 
 def compute(given: Sources) -> Floats:
@@ -77,25 +78,32 @@ def compute(given: Sources) -> Floats:
     return out
 
 
-def own_fact(network: Network, name: str) -> Floats:
-    """One fact of each account on its feature scale, float32[N]: counts and sizes in logarithms."""
-    values = column(network.accounts, name, np.float32)
-    return np.log1p(np.maximum(values, 0.0)) if name in _LOGS else values
+def own_facts(network: Network) -> Floats:
+    """What accounts did, float32[len(OWN_FACTS), N], each as the account's place among all of the network (0 to 1).
+
+    A place means the same to a provider whose accounts send ten requests a day and to one whose send a thousand; a fact
+    that nobody's log tells puts all accounts in the middle.
+    """
+    return np.stack([_place(column(network.accounts, name, np.float32)) for name in OWN_FACTS])
+
+
+def _place(values: npt.NDArray[np.number]) -> Floats:
+    """The share of accounts below each one, equals counting half."""
+    ranks: npt.NDArray[np.float64] = rankdata(values)
+    return ((ranks - 0.5) / max(len(values), 1)).astype(np.float32)
 
 
 def _own(given: Sources, out: Floats) -> None:
-    for index, name in enumerate(OWN_FACTS):
-        out[:, index] = own_fact(given.network, name)
+    out[:] = given.facts.T
 
 
 def _times(given: Sources, out: Floats) -> None:
     accounts, now = given.network.accounts, given.network.as_of_ms
     created, first, last = (column(accounts, name, np.int64) for name in ("created_ms", "first_ms", "last_ms"))
-    out[:, 0] = np.log1p(np.maximum(now - created, 0) / DAY_MS)
-    out[:, 1] = np.log1p(np.maximum(now - last, 0) / DAY_MS)
-    out[:, 2] = np.log1p(np.maximum(first - created, 0) / HOUR_MS)
     active = np.maximum(column(accounts, "active_days", np.float32), 1.0)
-    out[:, 3] = np.log1p(column(accounts, "events", np.float32) / active)
+    pace = column(accounts, "events", np.float32) / active
+    for index, values in enumerate((now - created, now - last, first - created, pace)):
+        out[:, index] = _place(values)
 
 
 def _groups(given: Sources, out: Floats) -> None:
@@ -122,8 +130,7 @@ def _groups(given: Sources, out: Floats) -> None:
 
 def _shared_facts(given: Sources, out: Floats) -> None:
     links = given.incidence
-    for index, name in enumerate(OWN_FACTS):
-        fact = own_fact(given.network, name)
+    for index, fact in enumerate(given.facts):
         mean_through_identifiers(links.starts, links.identifier, links.degree, links.strength, fact, out[:, index])
 
 
@@ -135,8 +142,8 @@ def _tie_block(prefix: str, pick: Callable[[Sources], Ties]) -> tuple[Block, Blo
 
     def facts(given: Sources, out: Floats) -> None:
         ties = pick(given)
-        for index, name in enumerate(OWN_FACTS):
-            mean_through_ties(ties.starts, ties.other, ties.weight, own_fact(given.network, name), out[:, index])
+        for index, fact in enumerate(given.facts):
+            mean_through_ties(ties.starts, ties.other, ties.weight, fact, out[:, index])
 
     return (
         Block(tuple(f"{prefix}_{name}" for name in TIE_COLUMNS), evidence),

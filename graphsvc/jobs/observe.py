@@ -68,10 +68,13 @@ def observe(tables: LinkTables, ledger: Ledger, as_of_ms: int, report: Report) -
     if not view.accounts.num_rows:
         raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
     report("weighing pairs", 0.5)
+    return observed(view, label_table(view, [stored.label for stored in ledger.labels(as_of_ms)]), offset)
+
+
+def observed(view: LinkView, labels: pa.Table, offset: int) -> Observed:
+    """The pairs and clusters of a view."""
     found = pairs(view)
-    clusters = find_clusters(view, found)
-    labels = label_table(view, [stored.label for stored in ledger.labels(as_of_ms)])
-    return Observed(view, found, clusters, labels, offset)
+    return Observed(view, found, find_clusters(view, found), labels, offset)
 
 
 def label_table(view: LinkView, labels: Sequence[LabelRecord]) -> pa.Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
 import tempfile
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,23 +17,43 @@ from graphsvc.config import Settings
 from graphsvc.errors import BadInput
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.jobs.models import keep_model
-from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, sync_tables
+from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, observed, sync_tables
 from graphsvc.ledger import open_ledger
+from graphsvc.links.queries import FACTS
 from graphsvc.links.tables import LinkTables
+from graphsvc.links.thin import without
+from graphsvc.links.view import LinkView
 
 if TYPE_CHECKING:
     from gnn.ensemble import Model
     from gnn.train import Example, TrainConfig
 
-STEPS_PER_EXAMPLE = 24
+STEPS_PER_EXAMPLE = 12
 LOOKS = (0.4, 0.7, 1.0)
 """Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
 LABELS_NEEDED = 20
 
 
+LEFT_OUT = (
+    ("email", "mail_domain"),
+    ("phone",),
+    ("device", "tls"),
+    ("tls",),
+    ("instrument", "bin"),
+    ("asn",),
+    ("org",),
+    ("referral_code",),
+    ("api_key",),
+    ("conversation",),
+    ("prompt_family",),
+)
+LEFT_OUT_CHANCE = 0.3
+"""Other providers record less than a simulated one: what a model learns must not hang on any one kind of evidence."""
+
+
 @dataclass(frozen=True)
 class Worlds:
-    """Simulated worlds to learn from: one for each name and seed."""
+    """Simulated worlds to learn from: one for each name and seed, of about so many accounts and days."""
 
     names: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -71,12 +93,31 @@ def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds
     from graphsvc.simulate.spec import Review
 
     spec = load_world(name)
-    spec = msgspec.structs.replace(spec, accounts=worlds.accounts, days=worlds.days, seed=seed, review=Review())
+    chance = random.Random(f"{name}-{seed}")  # noqa: S311
+    spec = msgspec.structs.replace(
+        spec,
+        accounts=int(worlds.accounts * chance.uniform(0.6, 1.4)),
+        days=int(worlds.days * chance.uniform(0.5, 1.5)),
+        requests=spec.requests * 2 ** chance.uniform(-1.5, 1.0),
+        seed=seed,
+        review=Review(),
+    )
     simulate(spec, place / "world", _quiet)
     own = settings.model_copy(update={"data": place / "data"})
     ingest_events(own, str(place / "world" / "events.ndjson"))
     ingest_labels(own, str(place / "world" / "labels.ndjson"))
-    return _examples(own, None, f"{name}-{seed}", _quiet)
+    whole = _examples(own, None, f"{name}-{seed}", _quiet)
+    return [*whole, *(_thinned(example, chance) for example in whole)]
+
+
+def _thinned(example: Example, chance: random.Random) -> Example:
+    """The same world as a provider sees it that records less."""
+    network = example.network
+    view = LinkView(network.as_of_ms, network.accounts, network.identifiers, network.links, network.peers)
+    types = {name for names in LEFT_OUT if chance.random() < LEFT_OUT_CHANCE for name in names}
+    facts = [name for name in FACTS if chance.random() < LEFT_OUT_CHANCE]
+    thin = observed(without(view, types, facts), network.labels, 0).network
+    return dataclasses.replace(example, network=thin)
 
 
 def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Report) -> list[Example]:
@@ -90,8 +131,8 @@ def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Repo
         decided = [stored.label for stored in ledger.labels(end_ms)]
         examples = []
         for moment_ms in tables.moments(LOOKS, end_ms):
-            observed = observe(tables, ledger, moment_ms, _quiet)
-            examples.append(Example(observed.network, label_table(observed.view, decided), world))
+            seen = observe(tables, ledger, moment_ms, _quiet)
+            examples.append(Example(seen.network, label_table(seen.view, decided), world))
     return examples
 
 

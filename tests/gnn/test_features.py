@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gnn.adjacency import incidence
-from gnn.features import DAY_MS, FEATURES, compute, own_fact, sources
+from gnn.features import DAY_MS, FEATURES, OWN_FACTS, compute, own_facts, sources
 from gnn.groups import GROUPS
 from gnn.labels import known
 from gnn.network import Network
@@ -82,7 +82,7 @@ def test_a_ring_looks_the_same_in_a_larger_population() -> None:
 def test_fast_passes_equal_a_plain_version(world: World) -> None:
     network = network_of(world, known=world.abusive & (np.arange(len(world.ring)) % 3 == 0))
     x, evidence, links = features(network), known(network), incidence(network)
-    fact = own_fact(network, "requests")
+    fact = own_facts(network)[OWN_FACTS.index("requests")]
     members: dict[int, list[int]] = {}
     for row, node in enumerate(links.identifier):
         members.setdefault(int(node), []).append(row)
