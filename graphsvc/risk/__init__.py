@@ -1,1 +1,6 @@
-"""The risk answer for one account or one new event."""
+"""Risk answers in milliseconds: an index of the network in memory, the model's head, reasons and policy."""
+
+from graphsvc.risk.answer import Assessment, Outcome, Reason, RiskCluster
+from graphsvc.risk.service import RiskService
+
+__all__ = ["Assessment", "Outcome", "Reason", "RiskCluster", "RiskService"]

@@ -1,0 +1,51 @@
+"""Appending from many threads at once: those that wait for the disk share one flush (group commit, DeWitt 1984)."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from graphsvc.errors import GraphsvcError
+from graphsvc.ledger.base import Draft, Ledger, Outcome
+
+
+@dataclass
+class _Waiting:
+    draft: Draft
+    outcome: Outcome | None = None
+    error: GraphsvcError | None = None
+
+
+class Recorder:
+    """Every append is on disk when it returns."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._flush = threading.Lock()
+        self._queue = threading.Lock()
+        self._waiting: list[_Waiting] = []
+
+    def append(self, draft: Draft) -> Outcome:
+        """Raises what the ledger raises."""
+        mine = _Waiting(draft)
+        with self._queue:
+            self._waiting.append(mine)
+        with self._flush:
+            if mine.outcome is None and mine.error is None:
+                self._append_all()
+        if mine.error is not None:
+            raise mine.error
+        assert mine.outcome is not None
+        return mine.outcome
+
+    def _append_all(self) -> None:
+        with self._queue:
+            batch, self._waiting = self._waiting, []
+        try:
+            done = self._ledger.append([one.draft for one in batch])
+        except GraphsvcError as error:
+            for one in batch:
+                one.error = error
+            return
+        for one, outcome in zip(batch, done.outcomes, strict=True):
+            one.outcome = outcome

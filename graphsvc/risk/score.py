@@ -1,0 +1,121 @@
+"""From what an account shares to a probability: by the model's head, or by a plain rule where there is no model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from gnn.errors import ModelError
+from gnn.groups import GROUPS, STRENGTH_CAP_BITS
+from gnn.head import Head, SharedRows, batch_features
+from graphsvc.risk.index import Look
+
+CONFIRMED_ABUSIVE = 0.99
+CONFIRMED_BENIGN = 0.05
+RULE_STRANGER = 0.02
+_CLIP = 1e-6
+
+
+class Scorer(Protocol):
+    """Gives a probability of abuse from shared identifiers. `degraded` where it stands in for a missing model."""
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def degraded(self) -> bool: ...
+
+    def score(self, *accounts: SharedRows) -> list[float]:
+        """One probability an account."""
+
+
+@dataclass(frozen=True)
+class HeadScorer:
+    """The head of a trained model (gnn.head)."""
+
+    head: Head
+    degraded: bool = False
+
+    @property
+    def version(self) -> str:
+        return self.head.version
+
+    def score(self, *accounts: SharedRows) -> list[float]:
+        sizes = [len(rows.group) for rows in accounts]
+        every = accounts[0] if len(accounts) == 1 else _joined(accounts)
+        owner = np.repeat(np.arange(len(accounts), dtype=np.int64), sizes)
+        probabilities: list[float] = self.head.score(batch_features(every, owner, len(accounts))).tolist()
+        return probabilities
+
+
+@dataclass(frozen=True)
+class RuleScorer:
+    """Without a model: each evidence group accuses by the strength of its best identifier times the risk of those who
+    share it, and the groups are combined as independent causes (noisy or, Pearl 1988)."""
+
+    version: str = "rule-1"
+    degraded: bool = True
+
+    def score(self, *accounts: SharedRows) -> list[float]:
+        return [_rule(rows) for rows in accounts]
+
+
+def load_scorer(folder: Path) -> tuple[Scorer, str]:
+    """The head in `folder`; where there is none that can be used, the rule, and what is wrong."""
+    try:
+        return HeadScorer(Head.load(folder)), ""
+    except (ModelError, OSError, KeyError) as error:
+        return RuleScorer(), f"The model's head cannot be used ({type(error).__name__}); a plain rule scores instead."
+
+
+def stranger(scorer: Scorer) -> float:
+    """The probability of an account that shares nothing."""
+    return scorer.score(SharedRows.empty())[0]
+
+
+def network_probability(look: Look, scorer: Scorer) -> float:
+    """The probability by the account's neighbourhood, its own label left aside.
+
+    An account that no detection saw is the head's alone. One that a detection saw keeps its probability while nothing
+    is new; what came since moves it by as much as it moves the head's own opinion (a likelihood ratio), and up only:
+    the detection knew more than the head does, and new links must not be a way to wash an account clean.
+    """
+    if look.detected is None:
+        return scorer.score(look.now.rows)[0]
+    if not look.changed:
+        return look.detected
+    then, now = scorer.score(look.then.rows, look.now.rows)
+    return _expit(_logit(look.detected) + max(_logit(now) - _logit(then), 0.0))
+
+
+def with_label(probability: float, look: Look) -> float:
+    """What people decided of the account itself weighs more than its neighbourhood."""
+    if look.standing.abusive:
+        return max(probability, CONFIRMED_ABUSIVE)
+    return min(probability, CONFIRMED_BENIGN) if look.standing.benign else probability
+
+
+def _rule(rows: SharedRows) -> float:
+    strength = np.clip(rows.bits / STRENGTH_CAP_BITS, 0.0, 1.0)
+    confirmed = rows.confirmed_abusive / np.maximum(rows.confirmed_abusive + rows.confirmed_benign + 1.0, 1.0)
+    risk = np.zeros(len(GROUPS))
+    np.maximum.at(risk, rows.group, strength * np.maximum(rows.mean_probability, confirmed))
+    return float(1.0 - (1.0 - RULE_STRANGER) * np.prod(1.0 - np.minimum(risk, 1.0)))
+
+
+def _joined(accounts: tuple[SharedRows, ...]) -> SharedRows:
+    names = SharedRows.__dataclass_fields__
+    return SharedRows(*(np.concatenate([getattr(rows, name) for rows in accounts]) for name in names))
+
+
+def _logit(probability: float) -> float:
+    clipped = min(max(probability, _CLIP), 1.0 - _CLIP)
+    return math.log(clipped / (1.0 - clipped))
+
+
+def _expit(logit: float) -> float:
+    return 1.0 / (1.0 + math.exp(-logit))
