@@ -20,7 +20,7 @@ from graphsvc.ledger.base import Ledger, StoredLabel
 if TYPE_CHECKING:
     import neo4j
 
-BATCH_RECORDS = 10_000
+BATCH_RECORDS = 20_000
 STATEMENT_ROWS = 5_000
 WEIGHT_DRIFT = 1.05
 """Weights are made anew when the number of accounts has grown by this factor (0.07 bits)."""
