@@ -32,16 +32,15 @@ Json = dict[str, Any]
 @cache
 def document() -> Json:
     """The whole document; the same in every process."""
-    types = [t for op in operations for t in (op.answer, op.body) if t is not None]
-    schemas, components = msgspec.json.schema_components([*types, Problem], ref_template=REF)
-    by_type = dict(zip(map(str, types), schemas, strict=False))
+    types = [kind for op in operations for kind in (op.answer, *op.body)]
+    _, components = msgspec.json.schema_components([*types, Problem], ref_template=REF)
     components["Event"]["allOf"] = [
         {"if": {"properties": {"type": {"const": kind}}}, "then": {"required": [facts]}}
         for kind, facts in REQUIRED_FACTS.items()
     ]
     paths: dict[str, Json] = {}
     for op in sorted(operations, key=lambda op: (op.path, op.method)):
-        paths.setdefault(op.path, {})[op.method.lower()] = _operation(op, by_type)
+        paths.setdefault(op.path, {})[op.method.lower()] = _operation(op)
     return {
         "openapi": "3.1.0",
         "info": {"title": "graphsvc", "version": version("graphsvc"), "summary": "Account-network analysis"},
@@ -53,21 +52,26 @@ def document() -> Json:
     }
 
 
-def _operation(op: Operation, by_type: Json) -> Json:
+def _operation(op: Operation) -> Json:
     out: Json = {
         "summary": op.summary,
         "operationId": f"{op.method.lower()}{op.path.title().replace('/', '').replace('{', '').replace('}', '')}",
         "parameters": [*_path_parameters(op), *_query_parameters(op), *_header_parameters(op)],
-        "responses": {str(op.status): _answer(by_type[str(op.answer)])} | _problems(op),
+        "responses": {str(op.status): _answer(_ref(op.answer))} | _problems(op),
     }
     if op.scope is not None:
         out["security"] = [{"key": []}]
         out["description"] = f"Needs a key with the scope {op.scope}."
-    if op.body is not None:
-        shapes = {JSON: by_type[str(op.body)], NDJSON: {"type": "string"}}
+    if op.body:
+        taken = [_ref(kind) for kind in op.body]
+        shapes: Json = {JSON: {"anyOf": taken} if len(taken) > 1 else taken[0], NDJSON: {"type": "string"}}
         content = {kind: {"schema": shapes[kind]} for kind in op.body_types}
         out["requestBody"] = {"required": True, "content": content}
     return out
+
+
+def _ref(kind: type[msgspec.Struct]) -> Json:
+    return {"$ref": REF.format(name=kind.__name__)}
 
 
 def _answer(schema: Json) -> Json:
@@ -76,7 +80,7 @@ def _answer(schema: Json) -> Json:
 
 def _problems(op: Operation) -> Json:
     codes = {*op.problems, *((401, 403) if op.scope is not None else ())}
-    content = {PROBLEM_JSON: {"schema": {"$ref": REF.format(name="Problem")}}}
+    content = {PROBLEM_JSON: {"schema": _ref(Problem)}}
     return {str(code): {"description": MEANINGS[code], "content": content} for code in sorted(codes)}
 
 

@@ -22,16 +22,16 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Operation:
-    """`scope` None: open to all. `query`: a Struct of the query's parameters. `body`: a Struct, or a ready schema."""
+    """`scope` None: open to all. `query`: a Struct of the query's parameters. `body`: any one of these."""
 
     method: str
     path: str
     summary: str
     scope: str | None
-    answer: Any
+    answer: type[msgspec.Struct]
     status: int = 200
     query: type[msgspec.Struct] | None = None
-    body: Any = None
+    body: tuple[type[msgspec.Struct], ...] = ()
     body_types: tuple[str, ...] = (JSON,)
     problems: tuple[int, ...] = ()
 

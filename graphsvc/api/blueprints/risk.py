@@ -47,7 +47,7 @@ class Done(Struct, frozen=True):
         "Assess an event or an account",
         "risk",
         Assessment,
-        body=EventRequest | AccountRequest,
+        body=(EventRequest, AccountRequest),
         problems=(400, 404, 409, 413, 415, 422),
     ),
 )
@@ -65,7 +65,7 @@ def post_risk() -> Any:
         "Tell what became of an assessed account",
         "risk",
         Done,
-        body=OutcomeRequest,
+        body=(OutcomeRequest,),
         problems=(400, 404, 415, 422),
     ),
 )
