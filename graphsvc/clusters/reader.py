@@ -67,6 +67,14 @@ class AccountRow:
 
 
 @dataclass(frozen=True)
+class Totals:
+    """How much the run looked at and found."""
+
+    accounts: int
+    clusters: int
+
+
+@dataclass(frozen=True)
 class ClusterFilter:
     """What to list. `identifier` is type and id, as evidence shows them."""
 
@@ -102,6 +110,15 @@ class ResultsReader:
     def run(self) -> Run:
         rows = self._rows("SELECT as_of_ms, ledger_offset, model_version, created_ms FROM run", ())
         return Run(*rows[0])
+
+    def totals(self) -> Totals:
+        """Counted once for each run."""
+        connection = self._connection()
+        if self._of_thread.totals is None:
+            query = "SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM clusters)"
+            self._of_thread.totals = Totals(*connection.execute(query).fetchone())
+        known: Totals = self._of_thread.totals
+        return known
 
     def clusters(
         self,
@@ -203,7 +220,7 @@ class ResultsReader:
         if version != SCHEMA_VERSION:
             connection.close()
             raise NotFound("The results were written by another version.", hint="Run `graphsvc detect`.")
-        self._of_thread.connection, self._of_thread.which = connection, which
+        self._of_thread.connection, self._of_thread.which, self._of_thread.totals = connection, which, None
 
 
 def _where(filters: ClusterFilter) -> tuple[list[str], list[object]]:

@@ -1,0 +1,80 @@
+"""One cluster: its facts, its evidence and what speaks against it, its members, its picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import flask
+import numpy as np
+
+from graphsvc.clusters.results import AccountRow, EvidenceRow
+from graphsvc.errors import BadInput, Unavailable
+from graphsvc.ui.parts import Parts
+from graphsvc.ui.picture import Picture, drawn
+
+MEMBERS = 100
+NODES = 80
+BINS = 20
+
+
+@dataclass(frozen=True)
+class Members:
+    """One page of members, likeliest abusive first; `spread` counts all of them by twentieths of probability."""
+
+    rows: list[AccountRow]
+    first: int
+    page: int
+    pages: int
+    spread: list[int]
+
+
+@dataclass(frozen=True)
+class Strength:
+    """A piece of evidence; `share` is its bits by those of the strongest."""
+
+    row: EvidenceRow
+    share: float
+
+
+def page(parts: Parts, cluster_id: str) -> str:
+    """Raises NotFound where the last run has no such cluster."""
+    results = parts.results
+    row = results.cluster(cluster_id)
+    evidence = results.evidence(cluster_id)
+    picture, missing = _picture(parts, cluster_id)
+    return flask.render_template(
+        "cluster.html",
+        cluster=row,
+        run=results.run(),
+        evidence=_strengths([one for one in evidence if not one.counter]),
+        against=[one for one in evidence if one.counter],
+        members=_members(results.members(cluster_id)),
+        picture=picture,
+        missing=missing,
+    )
+
+
+def _strengths(rows: list[EvidenceRow]) -> list[Strength]:
+    most = max((row.bits for row in rows), default=0.0) or 1.0
+    return [Strength(row, max(0.0, row.bits / most)) for row in rows]
+
+
+def _members(rows: list[AccountRow]) -> Members:
+    pages = max(1, ceil(len(rows) / MEMBERS))
+    asked = flask.request.args.get("page", "1")
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 9 and 1 <= int(asked) <= pages):
+        raise BadInput(f"The members have pages 1 to {pages}.", pointer="/page")
+    first = (int(asked) - 1) * MEMBERS
+    ordered = sorted(rows, key=lambda row: (-row.probability, row.account_id))
+    spread, _ = np.histogram([row.probability for row in rows], BINS, (0.0, 1.0))
+    return Members(ordered[first : first + MEMBERS], first, int(asked), pages, spread.tolist())
+
+
+def _picture(parts: Parts, cluster_id: str) -> tuple[Picture | None, str]:
+    """The picture, or None and why there is none; the rest of the page needs no graph database."""
+    try:
+        found = parts.graph(cluster_id, NODES)
+    except Unavailable as error:
+        return None, str(error)
+    return (drawn(found), "") if found.nodes else (None, "The graph database has not taken in this cluster yet.")
