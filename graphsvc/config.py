@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,20 @@ class Places:
     @property
     def models(self) -> Path:
         return self.root / "models"
+
+    @property
+    def current_model(self) -> Path:
+        """A file that names the model in use; missing until the deployment trains its own."""
+        return self.models / "current"
+
+    @property
+    def active_model(self) -> Path:
+        """The folder of the model in use: the deployment's own once it trained one, else the one that ships."""
+        if self.current_model.is_file():
+            return self.models / self.current_model.read_text().strip()
+        package = importlib.util.find_spec("gnn")
+        places = package.submodule_search_locations if package is not None else None
+        return Path(next(iter(places or ["gnn"]))) / "shipped"
 
     @property
     def neo4j(self) -> Path:

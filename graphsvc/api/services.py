@@ -17,7 +17,6 @@ from graphsvc.errors import GraphUnavailable
 from graphsvc.events.arrive import Arrival
 from graphsvc.graph.connection import connect, driver
 from graphsvc.graph.store import GraphStore
-from graphsvc.jobs.models import active_model
 from graphsvc.ledger import SqliteLedger, open_ledger
 from graphsvc.risk import RiskService
 
@@ -76,7 +75,7 @@ class Services:
             results=ResultsReader(places.results),
             keys=KeyStore(places.cases),
             answers=AnswerStore(places.cases),
-            risk=RiskService(settings, arrival, lambda: active_model(places), graph.alive),
+            risk=RiskService(settings, arrival, lambda: places.active_model, graph.alive),
             graph=graph,
         )
 

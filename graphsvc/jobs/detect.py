@@ -16,7 +16,7 @@ from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.ids import stable_ids
 from graphsvc.clusters.results import Results, ResultsReader, Run, Verdicts, results_of, write_results
 from graphsvc.config import Settings
-from graphsvc.jobs.models import active_model, load_model
+from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
@@ -61,7 +61,7 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
 def _judge(settings: Settings, observed: Observed, previous: ResultsReader | None, report: Report) -> Results:
     from gnn.predict import predict
 
-    model = load_model(active_model(settings.places))
+    model = load_model(settings.places.active_model)
     report("scoring accounts", 0.6)
     network = observed.network
     prediction = predict(model, network)

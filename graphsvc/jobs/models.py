@@ -13,21 +13,6 @@ from graphsvc.errors import ModelUnavailable
 if TYPE_CHECKING:
     from gnn.ensemble import Model
 
-CURRENT = "current"
-
-
-def shipped_model() -> Path:
-    """The folder of the model that ships with the package."""
-    import gnn
-
-    return Path(next(iter(gnn.__path__))) / "shipped"
-
-
-def active_model(places: Places) -> Path:
-    """The folder of the model in use."""
-    current = places.models / CURRENT
-    return places.models / current.read_text().strip() if current.is_file() else shipped_model()
-
 
 def load_model(folder: Path) -> Model:
     """Raises ModelUnavailable where the training stack or the model's files are missing or damaged."""
@@ -52,7 +37,7 @@ def keep_model(model: Model, places: Places) -> str:
     folder = places.models / version
     if not folder.exists():
         draft.rename(folder)
-    mark = places.models / f".{CURRENT}-{os.getpid()}"
+    mark = places.models / f".current-{os.getpid()}"
     mark.write_text(version)
-    mark.replace(places.models / CURRENT)
+    mark.replace(places.current_model)
     return version
