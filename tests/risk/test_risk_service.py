@@ -38,7 +38,7 @@ def test_a_campus_address_raises_nothing(deployment: Deployment) -> None:
     students = [deployment.event(f"s{place}", ip="131.107.9.9") for place in range(600)]
     deployment.ingest(students)
     deployment.detect({f"s{place}": 0.9 for place in range(0, 600, 3)})
-    for place in range(0, 60):
+    for place in range(60):
         deployment.label(f"s{place}", "abusive")
     deployment.start()
     stranger = deployment.assess(deployment.event("x"), record=False)
@@ -137,7 +137,7 @@ def test_a_new_detection_is_picked_up(deployment: Deployment, risk: RiskService)
         deployment.assess(deployment.pays(account, "card"))
     assert risk.assess_account("ring0").degraded_reasons == ("no_detection",)
     assert risk.assess_account("ring0").graph_as_of is None
-    deployment.detect({account: 0.77 for account in RING})
+    deployment.detect(dict.fromkeys(RING, 0.77))
     wait_for(lambda: risk.assess_account("ring0").graph_as_of is not None)
     answer = risk.assess_account("ring0")
     assert answer.probability == pytest.approx(0.77)
