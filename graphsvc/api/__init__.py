@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import flask
 
-from graphsvc.api import problems, traffic
+from graphsvc import ui
+from graphsvc.api import openapi, problems, traffic
 from graphsvc.api.blueprints import accounts, clusters, events, health, risk
 from graphsvc.api.services import Services
+from graphsvc.cases.links import LinkStore
 from graphsvc.config import Settings
 
 __all__ = ["create_app"]
@@ -23,5 +25,16 @@ def create_app(settings: Settings) -> flask.Flask:
     traffic.init_app(app)
     for subject in (events, risk, clusters, accounts, health):
         app.register_blueprint(subject.blueprint)
+    app.register_blueprint(ui.blueprint(_pages(parts)))
     parts.risk.start()
     return app
+
+
+def _pages(parts: Services) -> ui.Parts:
+    return ui.Parts(
+        results=parts.results,
+        graph=lambda cluster_id, most: parts.graph.store().cluster_graph(cluster_id, most),
+        check_key=parts.keys.check,
+        check_token=LinkStore(parts.settings.places.cases).take,
+        document=openapi.document,
+    )

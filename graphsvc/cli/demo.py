@@ -96,4 +96,12 @@ def _show_cluster(shown: Shown) -> None:
 
 
 def _way_in(settings: Settings) -> str:
-    return f"http://{settings.host}:{settings.port}/"
+    from graphsvc.cases.keys import KeyStore
+    from graphsvc.cases.links import LinkStore
+
+    address = f"http://{settings.host}:{settings.port}"
+    cases = settings.places.cases
+    return (
+        f"\nLook at them:  {address}/enter?token={LinkStore(cases).create()}  (good once, for an hour)\n"
+        f"An API key:    {KeyStore(cases).create('demo')}"
+    )
