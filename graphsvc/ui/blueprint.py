@@ -21,6 +21,7 @@ def blueprint(parts: Parts) -> flask.Blueprint:
     door = Door(parts, Sessions())
     pages.before_request(door.guard)
     pages.after_app_request(as_page)
+    pages.app_context_processor(lambda: {"signed_in": door.signed_in})
     pages.add_url_rule("/login", "login", door.login, methods=["GET", "POST"])
     pages.add_url_rule("/logout", "logout", door.logout, methods=["POST"])
     pages.add_url_rule("/enter", "enter", door.enter)

@@ -23,15 +23,17 @@ class Door:
         self._parts = parts
         self._sessions = sessions
 
+    def signed_in(self) -> bool:
+        return self._sessions.good(flask.request.cookies.get(COOKIE, ""))
+
     def guard(self) -> Any:
         """Before each page: sends strangers to the form, and refuses what another site makes a browser send."""
-        flask.g.signed_in = self._sessions.good(flask.request.cookies.get(COOKIE, ""))
         if flask.request.method == "POST" and flask.request.headers.get("Sec-Fetch-Site") in (
             "cross-site",
             "same-site",
         ):
             raise Forbidden("This form was sent from another site.")
-        if flask.g.signed_in or flask.request.endpoint in OPEN:
+        if flask.request.endpoint in OPEN or self.signed_in():
             return None
         asked = flask.request.full_path.rstrip("?") if flask.request.method == "GET" else None
         return flask.redirect(flask.url_for("pages.login", next=None if asked == "/" else asked), 303)
