@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -142,7 +143,8 @@ def _sample(media: str, content: Json, schemas: Json) -> str:
 
 
 def _curl(address: str, method: str, keyed: bool, bodies: list[Body]) -> str:
-    """A call to paste into a shell; the key comes from its environment."""
+    """A call to paste into a shell; the key comes from its environment, and what is to be filled in is in capitals."""
+    address = re.sub(r"{(\w+)}", lambda found: found[1].upper(), address)
     lines = [f"curl -X {method.upper()} {shlex.quote(address)}" if method != "get" else f"curl {shlex.quote(address)}"]
     if keyed:
         lines.append('-H "Authorization: Bearer $GRAPHSVC_KEY"')

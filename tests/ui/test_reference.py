@@ -9,6 +9,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from graphsvc.api.openapi import document
+from graphsvc.config import Settings
+from graphsvc.events.arrive import Arrival
 from graphsvc.ui.reference import reference
 from graphsvc.ui.schema import example, kind_of
 from tests.ui.conftest import Site, soup
@@ -52,6 +54,18 @@ def test_the_services_own_document_is_shown_whole() -> None:
     for call in calls:
         for body in (*call.bodies, *(one for answer in call.answers for one in answer.bodies)):
             assert body.sample or not body.media.endswith("json")
+
+
+def test_the_sample_event_is_one_that_the_service_takes(settings: Settings) -> None:
+    settings.places.create()
+    calls = {call.anchor: call for call in reference(document(), SITE).groups["events"]}
+    sample = json.loads(calls["post-v1-events"].bodies[0].sample)
+    assert Arrival(settings).check(sample).account_id == sample["account_id"]
+
+
+def test_what_is_to_be_filled_in_stands_out() -> None:
+    calls = {call.anchor: call for call in reference(document(), SITE).groups["clusters"]}
+    assert f"{SITE}/v1/clusters/CLUSTER_ID/members" in shlex.split(calls["get-v1-clusters-cluster_id-members"].curl)
 
 
 @pytest.mark.parametrize(
