@@ -53,18 +53,17 @@ class Accounts:
         return self.identifiers[self.starts[row] : self.starts[row + 1]]
 
 
+TOTAL, HIGHEST, SECOND, BAD, GOOD = range(5)
+"""Columns of the sums: of probabilities their total, the highest and the second, and the totals of the standings."""
+
+
 @dataclass(frozen=True)
 class Tallies:
     """Over the accounts of each identifier, one row more than identifiers, so that row ABSENT is one of nothing:
-    `degree` int32, `total` of probabilities, `highest` and `second` of them, `bad`, `good` float32, and `cluster` int32
-    that more than half of them are in, or ABSENT."""
+    `degree` int32, `sums` float32[I + 1, 5], and `cluster` int32 that more than half of them are in, or ABSENT."""
 
     degree: Ints
-    total: Floats
-    highest: Floats
-    second: Floats
-    bad: Floats
-    good: Floats
+    sums: Floats
     cluster: Ints
 
 
@@ -141,51 +140,33 @@ def _accounts(view: LinkView, detected: Detected | None, labels: LabelBook) -> A
 
 
 def _tallies(accounts: Accounts, probability: Floats, identifiers: int) -> Tallies:
-    floats = np.zeros((5, identifiers + 1), dtype=np.float32)
     degree, cluster = np.zeros(identifiers + 1, dtype=np.int32), np.full(identifiers + 1, ABSENT, dtype=np.int32)
-    _sum_up(
-        accounts.starts,
-        accounts.identifiers,
-        probability,
-        accounts.bad,
-        accounts.good,
-        accounts.cluster,
-        degree,
-        floats,
-        cluster,
-    )
-    total, highest, second, bad, good = floats
-    return Tallies(degree, total, highest, second, bad, good, cluster)
+    sums = np.zeros((identifiers + 1, 5), dtype=np.float32)
+    facts = np.stack([probability, accounts.bad, accounts.good])
+    _sum_up(accounts.starts, accounts.identifiers, facts, accounts.cluster, degree, sums, cluster)
+    return Tallies(degree, sums, cluster)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _sum_up(
-    starts: Rows,
-    identifiers: Ints,
-    probability: Floats,
-    bad: Floats,
-    good: Floats,
-    cluster: Ints,
-    degree: Ints,
-    floats: Floats,
-    winner: Ints,
+    starts: Rows, identifiers: Ints, facts: Floats, cluster: Ints, degree: Ints, sums: Floats, winner: Ints
 ) -> None:
-    """One pass over all links fills the tallies; the majority of clusters is a vote (Boyer and Moore 1981) that a
-    second pass checks."""
+    """One pass over all links fills the tallies from `facts` float32[3, N] (probability, bad, good); the majority of
+    clusters is a vote (Boyer and Moore 1981) that a second pass checks."""
     votes = np.zeros(len(degree), dtype=np.int32)
     for account in range(len(starts) - 1):
-        p = probability[account]
+        chance = facts[0, account]
         for link in range(starts[account], starts[account + 1]):
             node = identifiers[link]
             degree[node] += 1
-            floats[0, node] += p
-            if p > floats[1, node]:
-                floats[2, node] = floats[1, node]
-                floats[1, node] = p
-            elif p > floats[2, node]:
-                floats[2, node] = p
-            floats[3, node] += bad[account]
-            floats[4, node] += good[account]
+            sums[node, TOTAL] += chance
+            if chance > sums[node, HIGHEST]:
+                sums[node, SECOND] = sums[node, HIGHEST]
+                sums[node, HIGHEST] = chance
+            elif chance > sums[node, SECOND]:
+                sums[node, SECOND] = chance
+            sums[node, BAD] += facts[1, account]
+            sums[node, GOOD] += facts[2, account]
             if votes[node] == 0:
                 winner[node] = cluster[account]
             votes[node] += 1 if winner[node] == cluster[account] else -1

@@ -48,7 +48,7 @@ def follow(index: Index, ledger: Ledger, scorer: Scorer) -> int:
             gained = index.apply([one.record for one in stored])
             index.offset = max(index.offset, stored[-1].offset)
         for account in gained:
-            index.set_probability(account, network_probability(index.look(account), scorer))
+            index.raise_probability(account, network_probability(index.look(account), scorer))
     if ledger.label_offset() > index.label_offset:
         _follow_labels(index, ledger)
     return len(stored)

@@ -68,7 +68,7 @@ class KeyTable:
 
     def find(self, wanted: Keys64) -> Rows:
         """The row of each key, ABSENT where there is none."""
-        if not len(self.keys):
+        if not len(self.keys) or not len(wanted):
             return np.full(len(wanted), ABSENT, dtype=np.int64)
         place = np.searchsorted(self.keys, wanted, sorter=self.order)
         rows = self.order[np.minimum(place, len(self.keys) - 1)]
@@ -84,6 +84,8 @@ def _seed_of(identifier_type: str) -> int:
 
 
 def _of_texts(texts: Sequence[str], seeds: Keys64) -> Keys64:
+    if not texts:
+        return np.zeros(0, dtype=np.uint64)
     parts = [text.encode("utf-8", "surrogatepass") for text in texts]
     offsets = np.zeros(len(parts) + 1, dtype=np.int64)
     np.cumsum([len(part) for part in parts], out=offsets[1:])

@@ -26,6 +26,10 @@ class Standing(NamedTuple):
     def benign(self) -> bool:
         return self.good >= CONFIRMED
 
+    def since(self, old: Standing) -> Standing:
+        """How it changed."""
+        return Standing(self.bad - old.bad, self.good - old.good)
+
 
 NEUTRAL = Standing()
 

@@ -199,7 +199,7 @@ class RiskService:
                 if self._state.index is not index:
                     continue
                 if index.apply([record]):
-                    index.set_probability(account, probability)
+                    index.raise_probability(account, probability)
                 return
 
     def _answer(

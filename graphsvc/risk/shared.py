@@ -10,20 +10,18 @@ import numpy.typing as npt
 from gnn.groups import group_index
 from gnn.head import SharedRows
 from graphsvc.links.weights import hub_discount, population, weight_of
+from graphsvc.risk.base import BAD, GOOD, HIGHEST, TOTAL
 
 Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of the other accounts that have each identifier, float64[n]: `others` how many, `total` and `highest` of their
-    probabilities, `bad` and `good` of their standings."""
+    """Of the other accounts that have each identifier: `others` float64[n] how many, and `sums` float64[n, 5] with the
+    columns of graphsvc.risk.base."""
 
     others: Doubles
-    total: Doubles
-    highest: Doubles
-    bad: Doubles
-    good: Doubles
+    sums: Doubles
 
 
 @dataclass(frozen=True)
@@ -44,16 +42,16 @@ def shared(types: list[str], counts: Counts, cluster: npt.NDArray[np.int32], acc
     held = np.flatnonzero(counts.others > 0)
     if not len(held):
         return NOTHING
-    chosen = [types[place] for place in held]
-    others = counts.others[held]
+    chosen = [types[place] for place in held.tolist()]
+    others, sums = counts.others[held], counts.sums[held]
     rows = SharedRows(
         group=np.fromiter((group_index(name) for name in chosen), np.int64, len(chosen)),
         bits=_bits(chosen, others + 1, accounts),
         others=others.astype(np.int64),
-        mean_probability=np.clip(counts.total[held] / others, 0.0, 1.0).astype(np.float32),
-        max_probability=counts.highest[held].astype(np.float32),
-        confirmed_abusive=np.rint(counts.bad[held]).astype(np.int64),
-        confirmed_benign=np.rint(counts.good[held]).astype(np.int64),
+        mean_probability=np.clip(sums[:, TOTAL] / others, 0.0, 1.0).astype(np.float32),
+        max_probability=sums[:, HIGHEST].astype(np.float32),
+        confirmed_abusive=np.rint(sums[:, BAD]).astype(np.int64),
+        confirmed_benign=np.rint(sums[:, GOOD]).astype(np.int64),
     )
     return Shared(tuple(chosen), rows, tuple(cluster[held].tolist()))
 

@@ -23,6 +23,7 @@ from tests.links.worlds import START_MS, event, view
 
 STRANGER = 0.125
 ACCOUNTS = [f"a{place}" for place in range(12)]
+RAISED = {"a1": 0.7, "a2": 0.9, "a9": 0.95, "a10": 0.3, "a11": 0.01}
 IDS = [("ip", "1"), ("ip", "2"), ("device", "1"), ("instrument", "1"), ("wallet", "1"), ("org", "1")]
 
 
@@ -39,30 +40,40 @@ def index_of(
     index = Index(base, book, half)
     for record in records[known:]:
         index.apply([record])
+        index.raise_probability(account_key(record.account_id), RAISED.get(record.account_id, 0.0) / 2)
     index.apply(records[known // 2 :])
     index.apply_labels(labels[half:])
+    for account, chance in RAISED.items():
+        index.raise_probability(account_key(account), chance)
     return index
 
 
 def expected(
-    account: str, records: list[Record], labels: list[LabelRecord], probability: dict[str, float], base: set[str]
-) -> dict[str, tuple[float, ...]]:
-    """By type and id: others, mean and highest probability, confirmed abusive and benign, by going through all."""
+    account: str, records: list[Record], labels: list[LabelRecord], probability: dict[str, float], known: int
+) -> dict[Identifier, tuple[float, ...]]:
+    """Others, mean and highest probability, confirmed abusive and benign, by going through all. On links that the base
+    has an account has the probability of the base."""
+    base = {record.account_id for record in records[:known]}
+    linked = {(record.account_id, one) for record in records[:known] for one in record.identifiers}
     holders: dict[Identifier, set[str]] = {}
     for record in records:
         for one in record.identifiers:
             holders.setdefault(one, set()).add(record.account_id)
     decided = {label.account_id: label.verdict for label in labels}
     banned = {record.account_id for record in records if record.action == "banned"}
-    out: dict[str, tuple[float, ...]] = {}
+
+    def chance(other: str, one: Identifier) -> float:
+        detected = probability.get(other, STRANGER) if other in base else STRANGER
+        return detected if (other, one) in linked else max(detected, RAISED.get(other, 0.0))
+
+    out: dict[Identifier, tuple[float, ...]] = {}
     for one, accounts in holders.items():
         others = accounts - {account}
-        if account not in accounts or not others:
-            continue
-        chances = [probability.get(other, STRANGER) if other in base else STRANGER for other in others]
-        bad = sum(decided.get(other) == "abusive" or (other in banned and other not in decided) for other in others)
-        good = sum(decided.get(other) == "benign" for other in others)
-        out[f"{one.type}:{one.id}"] = (len(others), float(np.mean(chances)), float(max(chances)), bad, good)
+        if account in accounts and others:
+            chances = [chance(other, one) for other in others]
+            bad = sum(decided.get(other) == "abusive" or (other in banned and other not in decided) for other in others)
+            good = sum(decided.get(other) == "benign" for other in others)
+            out[one] = (len(others), float(np.mean(chances)), max(chances), bad, good)
     return out
 
 
@@ -88,12 +99,11 @@ def test_looks_are_what_a_plain_count_says(tmp_path_factory: pytest.TempPathFact
     ]
     probability = {one: rng.random() for one in ACCOUNTS[:8]}
     index = index_of(tmp_path_factory.mktemp("w") / "x", records, known, labels, probability)
-    base = {record.account_id for record in records[:known]}
     for account in {record.account_id for record in records}:
-        plain = expected(account, records, labels, probability, base)
-        want = sorted((name.split(":")[0], *values) for name, values in plain.items())
+        plain = expected(account, records, labels, probability, known)
+        want = sorted((one.type, *values) for one, values in plain.items())
         got = found(index.look(account_key(account)))
-        assert [row[:2] + row[4:] for row in got] == [row[:2] + row[4:] for row in want]
+        assert [(row[0], row[1], *row[4:]) for row in got] == [(row[0], row[1], *row[4:]) for row in want]
         for one, other in zip(got, want, strict=True):
             assert one[2:4] == pytest.approx(other[2:4], abs=1e-5)
 
@@ -127,7 +137,7 @@ def test_an_account_is_not_its_own_neighbour(tmp_path: Path) -> None:
     records = [event("e1", "a", START_MS, [("ip", "1")]), event("e2", "b", START_MS, [("ip", "1")])]
     index = Index(empty_base(STRANGER), LabelBook(), 0)
     index.apply(records)
-    index.set_probability(account_key("a"), 0.9)
+    index.raise_probability(account_key("a"), 0.9)
     assert index.look(account_key("a")).now.rows.max_probability.tolist() == [STRANGER]
     assert index.look(account_key("b")).now.rows.max_probability.tolist() == [np.float32(0.9)]
     assert index.look(account_key("c"), [Identifier("ip", "1")]).now.rows.others.tolist() == [2]
