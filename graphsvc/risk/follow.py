@@ -17,9 +17,9 @@ from graphsvc.risk.base import Detected, base_of
 from graphsvc.risk.index import Index
 from graphsvc.risk.keys import ABSENT
 from graphsvc.risk.labels import LabelBook
-from graphsvc.risk.score import Scorer, network_probability, stranger
+from graphsvc.risk.score import Scorer, network_probabilities, stranger
 
-BATCH_RECORDS = 200
+BATCH_RECORDS = 100
 """So many records are counted at a time, so that no answer waits long for the lock."""
 FAR_RECORDS = 200_000
 """An index whose base lies further back than this is made anew, from tables that are nearer."""
@@ -47,8 +47,9 @@ def follow(index: Index, ledger: Ledger, scorer: Scorer) -> int:
         with index.lock:
             gained = index.apply([one.record for one in stored])
             index.offset = max(index.offset, stored[-1].offset)
-        for account in gained:
-            index.raise_probability(account, network_probability(index.look(account), scorer))
+        chances = network_probabilities([index.look(account) for account in gained], scorer)
+        for account, chance in zip(gained, chances, strict=True):
+            index.raise_probability(account, chance)
     if ledger.label_offset() > index.label_offset:
         _follow_labels(index, ledger)
     return len(stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -45,6 +46,8 @@ class HeadScorer:
         return self.head.version
 
     def score(self, *accounts: SharedRows) -> list[float]:
+        if not accounts:
+            return []
         sizes = [len(rows.group) for rows in accounts]
         every = accounts[0] if len(accounts) == 1 else _joined(accounts)
         owner = np.repeat(np.arange(len(accounts), dtype=np.int64), sizes)
@@ -77,19 +80,29 @@ def stranger(scorer: Scorer) -> float:
     return scorer.score(SharedRows.empty())[0]
 
 
-def network_probability(look: Look, scorer: Scorer) -> float:
-    """The probability by the account's neighbourhood, its own label left aside.
+def network_probabilities(looks: Sequence[Look], scorer: Scorer) -> list[float]:
+    """The probability of each account by its neighbourhood, its own label left aside.
 
     An account that no detection saw is the head's alone. One that a detection saw keeps its probability while nothing
     is new; what came since moves it by as much as it moves the head's own opinion (a likelihood ratio), and up only:
     the detection knew more than the head does, and new links must not be a way to wash an account clean.
     """
-    if look.detected is None:
-        return scorer.score(look.now.rows)[0]
-    if not look.changed:
-        return look.detected
-    then, now = scorer.score(look.then.rows, look.now.rows)
-    return _expit(_logit(look.detected) + max(_logit(now) - _logit(then), 0.0))
+    scores = iter(scorer.score(*(rows for look in looks for rows in _asked(look))))
+    out = []
+    for look in looks:
+        if look.detected is None:
+            out.append(next(scores))
+        elif not look.changed:
+            out.append(look.detected)
+        else:
+            then, now = next(scores), next(scores)
+            out.append(_expit(_logit(look.detected) + max(_logit(now) - _logit(then), 0.0)))
+    return out
+
+
+def network_probability(look: Look, scorer: Scorer) -> float:
+    """`network_probabilities` of one account."""
+    return network_probabilities([look], scorer)[0]
 
 
 def with_label(probability: float, look: Look) -> float:
@@ -97,6 +110,13 @@ def with_label(probability: float, look: Look) -> float:
     if look.standing.abusive:
         return max(probability, CONFIRMED_ABUSIVE)
     return min(probability, CONFIRMED_BENIGN) if look.standing.benign else probability
+
+
+def _asked(look: Look) -> tuple[SharedRows, ...]:
+    """What the head is asked of an account."""
+    if look.detected is None:
+        return (look.now.rows,)
+    return (look.then.rows, look.now.rows) if look.changed else ()
 
 
 def _rule(rows: SharedRows) -> float:
