@@ -10,28 +10,17 @@ import torch
 from torch import Tensor
 
 from gnn.adjacency import Incidence, Ties
+from gnn.cluster_stats import cluster_stats
 from gnn.features import DAY_MS, LINK_GROUPS, Sources, compute, sources
 from gnn.kernels import near_in_time
 from gnn.labels import Known
-from gnn.network import Network, column
+from gnn.network import Network
 from gnn.sparse import csr
 
 Floats = npt.NDArray[np.float32]
 
 NODE_FEATURES = ("strength", "crowd", "quiet", "span", "burst_day", "burst_week")
 """What an identifier node knows of itself."""
-CLUSTER_FEATURES = (
-    "size",
-    "density",
-    "tie_weight",
-    "tie_groups",
-    "created_span",
-    "created_near",
-    "bad",
-    "good",
-)
-"""Statistics of a cluster that its readout sees beside its members."""
-
 _RECENCY_DAYS = 30.0
 
 
@@ -79,14 +68,14 @@ def build(network: Network, known: Known) -> Graph:
         groups=_groups(given),
         ties={name: _mean_over(tie, network.account_count) for name, tie in ties.items() if len(tie.other)},
         cluster=torch.from_numpy(network.clusters.astype(np.int64)),
-        cluster_stats=torch.from_numpy(_cluster_stats(given)),
+        cluster_stats=torch.from_numpy(cluster_stats(given)),
     )
 
 
 def relabelled(graph: Graph, network: Network, known: Known) -> Graph:
     """The graph with other accounts known: only features and cluster statistics depend on labels."""
     given = sources(network, known)
-    return replace(graph, x=torch.from_numpy(compute(given)), cluster_stats=torch.from_numpy(_cluster_stats(given)))
+    return replace(graph, x=torch.from_numpy(compute(given)), cluster_stats=torch.from_numpy(cluster_stats(given)))
 
 
 def _groups(given: Sources) -> dict[str, GroupLinks]:
@@ -143,38 +132,3 @@ def _mean_over(tie: Ties, accounts: int) -> Tensor:
     source = np.repeat(np.arange(accounts), np.diff(tie.starts))
     total = np.maximum(np.bincount(source, tie.weight, minlength=accounts), 1e-9)
     return csr(source, tie.other, tie.weight / total[source], (accounts, accounts))
-
-
-def _cluster_stats(given: Sources) -> Floats:
-    """float32[C, len(CLUSTER_FEATURES)]."""
-    network, known, ties = given.network, given.known, given.pairs
-    clusters, count = network.clusters, network.cluster_count
-    inside = np.flatnonzero(clusters >= 0)
-    ordinal = clusters[inside]
-    size = np.maximum(np.bincount(ordinal, minlength=count), 1)
-
-    def mean(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        return np.asarray(np.bincount(ordinal, values[inside], minlength=count) / size)
-
-    created = column(network.accounts, "created_ms", np.int64) / DAY_MS
-    centre = mean(created)
-    gap = np.abs(created - np.where(clusters >= 0, np.append(centre, 0.0)[clusters], 0.0))
-    degree = np.diff(ties.starts)
-    source = np.repeat(np.arange(network.account_count), degree)
-    each = np.maximum(degree, 1)
-    weight = np.bincount(source, ties.weight, minlength=network.account_count) / each
-    groups = np.bincount(source, ties.groups, minlength=network.account_count) / each
-    return np.stack(
-        [
-            np.log1p(size) / 3.0,
-            mean(degree) / size,
-            mean(weight),
-            mean(groups) / 3.0,
-            np.log1p(mean(gap)) / 3.0,
-            mean((gap <= 7.0).astype(np.float64)),
-            mean(known.bad),
-            mean(known.good),
-        ],
-        axis=1,
-        dtype=np.float32,
-    )

@@ -20,8 +20,6 @@ from gnn.kernels import (
     GROUP_COLUMNS,
     TIE_COLUMNS,
     group_evidence,
-    mean_through_identifiers,
-    mean_through_ties,
     near_in_time,
     tie_evidence,
 )
@@ -128,27 +126,13 @@ def _groups(given: Sources, out: Floats) -> None:
     )
 
 
-def _shared_facts(given: Sources, out: Floats) -> None:
-    links = given.incidence
-    for index, fact in enumerate(given.facts):
-        mean_through_identifiers(links.starts, links.identifier, links.degree, links.strength, fact, out[:, index])
-
-
-def _tie_block(prefix: str, pick: Callable[[Sources], Ties]) -> tuple[Block, Block]:
-    def evidence(given: Sources, out: Floats) -> None:
+def _ties(pick: Callable[[Sources], Ties]) -> Callable[[Sources, Floats], None]:
+    def fill(given: Sources, out: Floats) -> None:
         ties, known = pick(given), given.known
         created = column(given.network.accounts, "created_ms", np.int64)
         tie_evidence(ties.starts, ties.other, ties.weight, ties.groups, created, known.bad, known.good, DAY_MS, out)
 
-    def facts(given: Sources, out: Floats) -> None:
-        ties = pick(given)
-        for index, fact in enumerate(given.facts):
-            mean_through_ties(ties.starts, ties.other, ties.weight, fact, out[:, index])
-
-    return (
-        Block(tuple(f"{prefix}_{name}" for name in TIE_COLUMNS), evidence),
-        Block(tuple(f"{prefix}_mean_{name}" for name in OWN_FACTS), facts),
-    )
+    return fill
 
 
 def _cluster(given: Sources, out: Floats) -> None:
@@ -162,9 +146,8 @@ BLOCKS: tuple[Block, ...] = (
     Block(tuple(f"own_{name}" for name in OWN_FACTS), _own),
     Block(tuple(f"own_{name}" for name in _TIMES), _times),
     Block(tuple(f"{group}_{name}" for group in LINK_GROUPS for name in GROUP_COLUMNS), _groups),
-    Block(tuple(f"shared_mean_{name}" for name in OWN_FACTS), _shared_facts),
-    *_tie_block("pair", lambda given: given.pairs),
-    *_tie_block("peer", lambda given: given.peers),
+    Block(tuple(f"pair_{name}" for name in TIE_COLUMNS), _ties(lambda given: given.pairs)),
+    Block(tuple(f"peer_{name}" for name in TIE_COLUMNS), _ties(lambda given: given.peers)),
     Block(("cluster_size",), _cluster),
 )
 FEATURES: tuple[str, ...] = tuple(name for block in BLOCKS for name in block.names)

@@ -78,27 +78,6 @@ def group_evidence(
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def mean_through_identifiers(
-    starts: Longs, identifier: Ints, degree: Ints, strength: Floats, fact: Floats, out: Floats
-) -> None:
-    """Fill `out` float32[N] with the mean of `fact` float32[N] over accounts that share identifiers, weighted by
-    strength; 0 where nothing is shared."""
-    totals = np.zeros(len(degree), dtype=np.float64)
-    for account in range(len(starts) - 1):
-        for link in range(starts[account], starts[account + 1]):
-            totals[identifier[link]] += fact[account]
-    for account in range(len(starts) - 1):
-        weight = 0.0
-        total = 0.0
-        for link in range(starts[account], starts[account + 1]):
-            node = identifier[link]
-            if degree[node] > 1 and strength[node] > 0.0:
-                weight += strength[node]
-                total += strength[node] * (totals[node] - fact[account]) / (degree[node] - 1)
-        out[account] = total / weight if weight > 0.0 else 0.0
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
 def mean_through_ties(starts: Longs, other: Ints, weight: Floats, fact: Floats, out: Floats) -> None:
     """Fill `out` float32[N] with the weighted mean of `fact` over tied accounts; 0 where there are none."""
     for account in range(len(starts) - 1):

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gnn.dataset import CLUSTER_FEATURES, NODE_FEATURES, Graph, GroupLinks
+from gnn.cluster_stats import CLUSTER_FEATURES
+from gnn.dataset import NODE_FEATURES, Graph, GroupLinks
 from gnn.features import LINK_GROUPS
 from gnn.groups import ABUSIVE_KINDS, KINDS
 from gnn.sparse import Aggregate, softmax

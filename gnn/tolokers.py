@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from gnn.baselines import TreeConfig, fit_trees, score_trees
-from gnn.dataset import CLUSTER_FEATURES, Graph
+from gnn.cluster_stats import CLUSTER_FEATURES
+from gnn.dataset import Graph
 from gnn.evaluate import auroc, average_precision
 from gnn.kernels import mean_through_ties
 from gnn.model import AccountNetwork, Shape

@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import flask
 import msgspec
 
 from graphsvc.api.services import services
 from graphsvc.cases.idempotency import Answer
-from graphsvc.errors import BadInput
+from graphsvc.errors import BadInput, Conflict, Unavailable
 
 KEY_MAX = 255
+_lock = threading.Lock()
+_under_way: set[str] = set()
 
 
 def once(status: int, act: Callable[[], msgspec.Struct]) -> flask.Response:
-    """Runs `act` and answers with its result; with an Idempotency-Key seen before, answers as then and does nothing."""
+    """Runs `act` and answers with its result; with an Idempotency-Key seen before, answers as then and does nothing.
+
+    Where answers cannot be remembered now, acts all the same: a retry is better than an outage.
+    """
     key = flask.request.headers.get("Idempotency-Key")
     if key is None:
         return _response(Answer(status, msgspec.json.encode(act())))
     if not 1 <= len(key) <= KEY_MAX:
         raise BadInput(f"An Idempotency-Key has 1 to {KEY_MAX} characters.")
+    with _alone(f"{flask.g.caller} {key}"):
+        return _response(_remembered(key, status, act))
+
+
+def _remembered(key: str, status: int, act: Callable[[], msgspec.Struct]) -> Answer:
     store, request = services().answers, flask.request.path.encode() + b"\n" + flask.request.get_data()
-    known = store.find(flask.g.caller, key, request)
+    known = None
+    with contextlib.suppress(Unavailable):
+        known = store.find(flask.g.caller, key, request)
     if known is None:
         known = Answer(status, msgspec.json.encode(act()))
-        store.keep(flask.g.caller, key, request, known)
-    return _response(known)
+        with contextlib.suppress(Unavailable):
+            store.keep(flask.g.caller, key, request, known)
+    return known
+
+
+@contextmanager
+def _alone(key: str) -> Iterator[None]:
+    """Raises Conflict while another request with the same key is being answered."""
+    with _lock:
+        if key in _under_way:
+            raise Conflict("A request with this Idempotency-Key is being answered.", hint="Try again in a moment.")
+        _under_way.add(key)
+    try:
+        yield
+    finally:
+        with _lock:
+            _under_way.discard(key)
 
 
 def _response(answer: Answer) -> flask.Response:

@@ -79,7 +79,7 @@ def json_body() -> object:
 
 
 def one_or_many(name: str, most: int) -> list[object]:
-    """The items of a body: one item, `{name: [...]}`, or NDJSON, whose lines stay bytes that are still to be parsed."""
+    """The items of a body: one item, `{name: [...]}` of at most `most`, or NDJSON, whose lines stay bytes."""
     if flask.request.mimetype == NDJSON:
         items: list[object] = [line for line in flask.request.get_data().split(b"\n") if line.strip()]
     else:
@@ -90,6 +90,6 @@ def one_or_many(name: str, most: int) -> list[object]:
         if not isinstance(given, list):
             raise Rejected("invalid", "Expected an array.", f"/{name}")
         items = given
-    if len(items) > most:
+    if flask.request.mimetype != NDJSON and len(items) > most:
         raise Rejected("too_many", f"A call takes at most {most} of these.", f"/{name}")
     return items

@@ -8,7 +8,7 @@ import structlog
 from msgspec import Struct
 from werkzeug.exceptions import HTTPException
 
-from graphsvc.errors import BadInput, GraphsvcError, Unavailable
+from graphsvc.errors import BadInput, GraphsvcError, Unauthorised, Unavailable
 from graphsvc.events.check import Rejected
 
 log = structlog.get_logger("api")
@@ -39,6 +39,8 @@ def _of_ours(error: GraphsvcError) -> flask.Response:
     status = 400 if code == "malformed_json" else error.status
     pointer = error.pointer if isinstance(error, BadInput) else ""
     answer = _answer(status, code, str(error), pointer)
+    if isinstance(error, Unauthorised):
+        answer.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable):
         answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer

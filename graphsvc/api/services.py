@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -22,34 +21,34 @@ from graphsvc.risk import RiskService
 
 
 class GraphAccess:
-    """The graph store, connected at first use and again after an outage."""
+    """The graph store as the last probe found it. Only the probe connects: no request waits for a dead server."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._lock = threading.Lock()
         self._driver: neo4j.Driver | None = None
 
     def store(self) -> GraphStore:
-        """Raises GraphUnavailable where the database cannot be reached."""
-        with self._lock:
-            if self._driver is None:
-                self._driver = driver(connect(self._settings, start=False))
-            return GraphStore(self._driver)
+        """Raises GraphUnavailable where the last probe found no database."""
+        found = self._driver
+        if found is None:
+            raise GraphUnavailable("The graph database does not answer now.", hint="graphsvc db status says more.")
+        return GraphStore(found)
 
     def alive(self) -> bool:
-        """Whether the database answers now; a broken connection is made anew at the next use."""
+        """Probes: connects where there is no connection, and drops one that does not answer."""
         try:
-            self.store().watermark()
+            found = self._driver or driver(connect(self._settings, start=False))
+            GraphStore(found).watermark()
         except GraphUnavailable:
             self.close()
             return False
+        self._driver = found
         return True
 
     def close(self) -> None:
-        with self._lock:
-            if self._driver is not None:
-                self._driver.close()
-            self._driver = None
+        found, self._driver = self._driver, None
+        if found is not None:
+            found.close()
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ SECONDS = Histogram(
     buckets=(0.001, 0.002, 0.003, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A caller may send any word as a method; metrics count only these by name."""
+
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -40,7 +43,8 @@ def _begin() -> None:
 
 def _end(response: flask.Response) -> flask.Response:
     endpoint = flask.request.endpoint or "none"
-    REQUESTS.labels(endpoint, flask.request.method, response.status_code).inc()
+    method = flask.request.method if flask.request.method in METHODS else "other"
+    REQUESTS.labels(endpoint, method, response.status_code).inc()
     SECONDS.labels(endpoint).observe(time.perf_counter() - flask.g.started_s)
     response.headers["X-Request-Id"] = flask.g.request_id
     for name, value in HEADERS.items():

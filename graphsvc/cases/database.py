@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-BUSY_S = 10.0
+from graphsvc.errors import Unavailable
+
+BUSY_S = 2.0
 
 
 class CasesDatabase:
@@ -16,6 +19,15 @@ class CasesDatabase:
         self._path = path
         self._schema = schema
         self._of_thread = threading.local()
+
+    def run(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Runs one statement, in a transaction of its own. Raises Unavailable where the file cannot be used now."""
+        try:
+            return self.connection.execute(query, values)
+        except sqlite3.Error:
+            raise Unavailable(
+                "The cases database cannot be used now.", hint="Is its disk full, or another process busy?"
+            ) from None
 
     @property
     def connection(self) -> sqlite3.Connection:

@@ -35,7 +35,7 @@ class AnswerStore:
         """The first answer to this key. Raises BadInput where the key came with another request."""
         query = "SELECT request, status, body FROM answers WHERE mark = ? AND made_ms > ?"
         oldest_ms = int(time.time() * 1000) - KEPT_MS
-        row = self._database.connection.execute(query, (_mark(caller, key), oldest_ms)).fetchone()
+        row = self._database.run(query, (_mark(caller, key), oldest_ms)).fetchone()
         if row is None:
             return None
         if row[0] != hashlib.sha256(request).digest():
@@ -46,9 +46,8 @@ class AnswerStore:
         """Remembers an answer, and forgets those older than a day."""
         now_ms = int(time.time() * 1000)
         row = (_mark(caller, key), hashlib.sha256(request).digest(), answer.status, answer.body, now_ms)
-        connection = self._database.connection
-        connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
-        connection.execute("DELETE FROM answers WHERE made_ms <= ?", (now_ms - KEPT_MS,))
+        self._database.run("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+        self._database.run("DELETE FROM answers WHERE made_ms <= ?", (now_ms - KEPT_MS,))
 
 
 def _mark(caller: str, key: str) -> bytes:

@@ -48,7 +48,7 @@ class KeyStore:
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         row = (key_id, name, _digest(secret), " ".join(dict.fromkeys(scopes)), int(time.time() * 1000))
         query = "INSERT INTO keys (id, name, digest, scopes, created_ms) VALUES (?, ?, ?, ?, ?)"
-        self._database.connection.execute(query, row)
+        self._database.run(query, row)
         return f"{PREFIX}_{key_id}_{secret}"
 
     def check(self, key: str) -> ApiKey | None:
@@ -56,7 +56,7 @@ class KeyStore:
         prefix, _, rest = key.partition("_")
         key_id, _, secret = rest.partition("_")
         query = "SELECT id, name, scopes, created_ms, revoked_ms, digest FROM keys WHERE id = ?"
-        row = self._database.connection.execute(query, (key_id,)).fetchone()
+        row = self._database.run(query, (key_id,)).fetchone()
         expected = row[5] if row else b""
         same = hmac.compare_digest(expected, _digest(secret))
         return _key(row) if same and prefix == PREFIX and row and row[4] is None else None
@@ -64,12 +64,12 @@ class KeyStore:
     def list(self) -> list[ApiKey]:
         """All keys, oldest first."""
         query = "SELECT id, name, scopes, created_ms, revoked_ms FROM keys ORDER BY created_ms, id"
-        return [_key(row) for row in self._database.connection.execute(query)]
+        return [_key(row) for row in self._database.run(query)]
 
     def revoke(self, key_id: str) -> None:
         """Raises NotFound where there is no such key."""
         query = "UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?) WHERE id = ?"
-        if not self._database.connection.execute(query, (int(time.time() * 1000), key_id)).rowcount:
+        if not self._database.run(query, (int(time.time() * 1000), key_id)).rowcount:
             raise NotFound("There is no key of that id.", hint="graphsvc keys list shows them.")
 
 

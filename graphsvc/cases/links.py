@@ -23,15 +23,13 @@ class LinkStore:
         """Makes a token for one entry."""
         token = secrets.token_urlsafe(24)
         row = (_digest(token), int(time.time() * 1000) + GOOD_FOR_MS)
-        self._database.connection.execute("INSERT INTO links VALUES (?, ?)", row)
+        self._database.run("INSERT INTO links VALUES (?, ?)", row)
         return token
 
     def take(self, token: str) -> bool:
         """Whether the token is good; it is not afterwards."""
         row = (_digest(token), int(time.time() * 1000))
-        return bool(
-            self._database.connection.execute("DELETE FROM links WHERE digest = ? AND until_ms > ?", row).rowcount
-        )
+        return bool(self._database.run("DELETE FROM links WHERE digest = ? AND until_ms > ?", row).rowcount)
 
 
 def _digest(token: str) -> bytes:

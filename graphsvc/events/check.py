@@ -7,12 +7,14 @@ import time
 from typing import Any, TypeVar, get_args
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from graphsvc.errors import BadInput
 from graphsvc.events.types import REQUIRED_FACTS, Event, Label, epoch_ms
 
 FUTURE_ALLOWED_MS = 10 * 60 * 1000
+COUNT_MAX = 2**53
+WEIGHT_MAX = 1e9
 T = TypeVar("T", Event, Label)
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(\w+)`")
@@ -42,6 +44,7 @@ def check_event(obj: object, now_ms: int | None = None) -> Event:
     if facts is not None and getattr(event, facts) is UNSET:
         raise Rejected("missing", f"An event of type {event.type} needs the object {facts}.", f"/{facts}")
     _check_time(epoch_ms(event.occurred_at), "/occurred_at", now_ms)
+    _check_sizes(event)
     return event
 
 
@@ -57,8 +60,29 @@ def unknown_fields(obj: object) -> int:
     return _unknown(obj, Event) if isinstance(obj, dict) else 0
 
 
+def _check_sizes(event: Event) -> None:
+    """The contract bounds no number; what the tables cannot hold is refused here, before it is in the ledger."""
+    counts: list[tuple[int | UnsetType, str]] = []
+    if not isinstance(event.payment, UnsetType):
+        counts.append((event.payment.amount_minor, "/payment/amount_minor"))
+    if not isinstance(event.request, UnsetType):
+        counts.append((event.request.input_tokens, "/request/input_tokens"))
+        counts.append((event.request.output_tokens, "/request/output_tokens"))
+        if not isinstance(event.request.fingerprint, UnsetType):
+            counts.append((event.request.fingerprint.length, "/request/fingerprint/length"))
+    for count, pointer in counts:
+        if not isinstance(count, UnsetType) and count > COUNT_MAX:
+            raise Rejected("out_of_range", f"A number here is at most {COUNT_MAX}.", pointer)
+    peers = () if isinstance(event.peers, UnsetType) else event.peers
+    for index, peer in enumerate(peers):
+        if not isinstance(peer.weight, UnsetType) and not abs(peer.weight) <= WEIGHT_MAX:
+            raise Rejected("out_of_range", f"A weight is at most {WEIGHT_MAX:g} in size.", f"/peers/{index}/weight")
+
+
 def _check_time(moment_ms: int, pointer: str, now_ms: int | None) -> None:
     now = int(time.time() * 1000) if now_ms is None else now_ms
+    if moment_ms < 0:
+        raise Rejected("out_of_range", "This time lies before 1970.", pointer)
     if moment_ms > now + FUTURE_ALLOWED_MS:
         raise Rejected("in_future", "This time lies more than 10 minutes in the future.", pointer)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gnn.ensemble import Model
     from gnn.train import Example, TrainConfig
 
-STEPS_PER_EXAMPLE = 12
+STEPS_PER_EXAMPLE = 8
 LOOKS = (0.4, 0.7, 1.0)
 """Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
 LABELS_NEEDED = 20
@@ -99,6 +99,7 @@ def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds
         accounts=int(worlds.accounts * chance.uniform(0.6, 1.4)),
         days=int(worlds.days * chance.uniform(0.5, 1.5)),
         requests=spec.requests * 2 ** chance.uniform(-1.5, 1.0),
+        abusive_share=(spec.abusive_share[0] * 0.5, spec.abusive_share[1] * 2.0),
         seed=seed,
         review=Review(),
     )
@@ -107,7 +108,7 @@ def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds
     ingest_events(own, str(place / "world" / "events.ndjson"))
     ingest_labels(own, str(place / "world" / "labels.ndjson"))
     whole = _examples(own, None, f"{name}-{seed}", _quiet)
-    return [*whole, *(_thinned(example, chance) for example in whole)]
+    return [*whole, _thinned(whole[-1], chance)]
 
 
 def _thinned(example: Example, chance: random.Random) -> Example:
@@ -148,11 +149,11 @@ def _train(settings: Settings, examples: Sequence[Example], seed: int, report: R
 
 
 def _config(examples: int, seed: int) -> TrainConfig:
-    """Each example is seen about as often, however many there are; twenty looks at what is held out."""
+    """Each example is seen about as often, however many there are; ten looks at what is held out."""
     from gnn.train import TrainConfig
 
     steps = max(TrainConfig.steps, STEPS_PER_EXAMPLE * examples)
-    return TrainConfig(seed=seed, steps=steps, evaluate_every=steps // 20)
+    return TrainConfig(seed=seed, steps=steps, evaluate_every=steps // 10)
 
 
 def _quiet(step: str, share: float) -> None:

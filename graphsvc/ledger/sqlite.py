@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -16,6 +17,8 @@ from graphsvc.ledger.base import Appended, Draft, Outcome, Stored, StoredLabel
 
 SCHEMA_VERSION = 1
 BUSY_MS = 30_000
+CACHE_KIB = 64_000
+LAST = "SELECT coalesce(max(offset), 0) FROM events"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     offset INTEGER PRIMARY KEY,
@@ -26,9 +29,11 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS labels (
     offset INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE,
+    account_id TEXT NOT NULL,
     decided_ms INTEGER NOT NULL,
     body BLOB NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS label_account ON labels (account_id);
 """
 
 
@@ -48,16 +53,15 @@ class SqliteLedger:
     def append(self, drafts: Sequence[Draft]) -> Appended:
         with self._lock, _Transaction(self._connection) as cursor:
             outcomes = tuple(self._append_one(cursor, draft) for draft in drafts)
-            return Appended(outcomes, _last(cursor))
+            return Appended(outcomes, int(cursor.execute(LAST).fetchone()[0]))
 
     def append_labels(self, labels: Sequence[LabelRecord]) -> int:
         with self._lock, _Transaction(self._connection) as cursor:
             return sum(self._append_label(cursor, label) for label in labels)
 
     def read(self, after: int, limit: int) -> list[Stored]:
-        with self._lock:
-            query = "SELECT offset, body FROM events WHERE offset > ? ORDER BY offset LIMIT ?"
-            rows = self._connection.execute(query, (after, limit)).fetchall()
+        query = "SELECT offset, body FROM events WHERE offset > ? ORDER BY offset LIMIT ?"
+        rows = self._rows(query, (after, limit))
         return [Stored(offset, self._decode(body)) for offset, body in rows]
 
     def scan(self, after: int = 0, batch: int = 50_000) -> Iterator[list[Stored]]:
@@ -69,23 +73,30 @@ class SqliteLedger:
 
     def labels(self, as_of_ms: int | None = None) -> list[StoredLabel]:
         bound = 2**62 if as_of_ms is None else as_of_ms
-        with self._lock:
-            query = "SELECT offset, body FROM labels WHERE decided_ms <= ? ORDER BY offset"
-            rows = self._connection.execute(query, (bound,)).fetchall()
+        rows = self._rows("SELECT offset, body FROM labels WHERE decided_ms <= ? ORDER BY offset", (bound,))
         return [StoredLabel(offset, self._decode_label(body)) for offset, body in rows]
 
+    def labels_of(self, account_id: str) -> list[LabelRecord]:
+        """All labels of one account, oldest offset first."""
+        rows = self._rows("SELECT body FROM labels WHERE account_id = ? ORDER BY offset", (account_id,))
+        return [self._decode_label(body) for (body,) in rows]
+
     def offset(self) -> int:
-        with self._lock:
-            return _last(self._connection)
+        return int(self._rows(LAST, ())[0][0])
 
     def label_offset(self) -> int:
-        with self._lock:
-            row = self._connection.execute("SELECT coalesce(max(offset), 0) FROM labels").fetchone()
-        return int(row[0])
+        return int(self._rows("SELECT coalesce(max(offset), 0) FROM labels", ())[0][0])
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[Any]:
+        with self._lock:
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise _plain(error) from None
 
     def _append_one(self, cursor: sqlite3.Cursor, draft: Draft) -> Outcome:
         key = _key(draft.record.event_id)
@@ -100,8 +111,8 @@ class SqliteLedger:
         body = self._encode(label)
         same = self._encode(msgspec.structs.replace(label, received_ms=0))
         digest = hashlib.blake2b(same, digest_size=16).digest()
-        query = "INSERT INTO labels (digest, decided_ms, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        cursor.execute(query, (digest, label.decided_ms, body))
+        query = "INSERT INTO labels (digest, account_id, decided_ms, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        cursor.execute(query, (digest, label.account_id, label.decided_ms, body))
         return cursor.rowcount
 
 
@@ -134,7 +145,7 @@ def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     if new:
         path.chmod(0o600)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -200000", "mmap_size = 1073741824"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}", "mmap_size = 1073741824"):
         connection.execute(f"PRAGMA {pragma}")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version not in (0, SCHEMA_VERSION):
@@ -146,11 +157,6 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _key(event_id: str) -> bytes:
     return hashlib.blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _last(connection: sqlite3.Connection | sqlite3.Cursor) -> int:
-    row = connection.execute("SELECT coalesce(max(offset), 0) FROM events").fetchone()
-    return int(row[0])
 
 
 def _plain(error: sqlite3.Error) -> GraphsvcError:

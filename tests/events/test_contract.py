@@ -125,6 +125,10 @@ def test_code_and_contract_agree_on_changed_labels(path: tuple[str | int, ...], 
         ({"request": {"model": "m"}}, "missing", "/request/status"),
         ({"occurred_at": "2300-01-01T00:00:00Z"}, "in_future", "/occurred_at"),
         ({"type": "secret-word"}, "invalid", "/type"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "out_of_range", "/occurred_at"),
+        ({"request": {"model": "m", "status": 200, "input_tokens": 2**63}}, "out_of_range", "/request/input_tokens"),
+        ({"request": {"model": "m", "status": 200, "output_tokens": 2**70}}, "out_of_range", "/request/output_tokens"),
+        ({"peers": [{"account_id": "b", "type": "paid", "weight": 1e308}]}, "out_of_range", "/peers/0/weight"),
     ],
 )
 def test_a_rejection_names_code_and_place(change: JsonObject, code: str, pointer: str) -> None:

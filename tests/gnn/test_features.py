@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gnn.adjacency import incidence
-from gnn.features import DAY_MS, FEATURES, OWN_FACTS, compute, own_facts, sources
+from gnn.features import DAY_MS, FEATURES, compute, sources
 from gnn.groups import GROUPS
 from gnn.labels import known
 from gnn.network import Network
@@ -82,7 +82,6 @@ def test_a_ring_looks_the_same_in_a_larger_population() -> None:
 def test_fast_passes_equal_a_plain_version(world: World) -> None:
     network = network_of(world, known=world.abusive & (np.arange(len(world.ring)) % 3 == 0))
     x, evidence, links = features(network), known(network), incidence(network)
-    fact = own_facts(network)[OWN_FACTS.index("requests")]
     members: dict[int, list[int]] = {}
     for row, node in enumerate(links.identifier):
         members.setdefault(int(node), []).append(row)
@@ -104,12 +103,6 @@ def test_fast_passes_equal_a_plain_version(world: World) -> None:
                 x[account, FEATURES.index(f"{name}_burst_week")], week / weight if weight else 0, atol=1e-5
             )
             assert np.isclose(x[account, FEATURES.index(f"{name}_bad")], bad / weight if weight else 0, atol=1e-5)
-        shares = [(row, [o for o in members[int(links.identifier[row])] if o != row]) for row in rows]
-        shares = [(row, others) for row, others in shares if others and links.strength[links.identifier[row]] > 0]
-        weights = [float(links.strength[links.identifier[row]]) for row, _ in shares]
-        means = [float(np.mean([fact[links.account[o]] for o in others])) for _, others in shares]
-        expected = np.average(means, weights=weights) if shares else 0.0
-        assert np.isclose(x[account, FEATURES.index("shared_mean_requests")], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_without_links_has_features_too() -> None:

@@ -29,8 +29,8 @@ class ReasonList(Struct, frozen=True):
 )
 def get_account(account_id: str) -> answers.Account:
     parts = services()
-    labels = [stored.label for stored in parts.ledger.labels() if stored.label.account_id == account_id]
-    latest = {label.source: label for label in sorted(labels, key=lambda label: label.decided_ms)}
+    labels = sorted(parts.ledger.labels_of(account_id), key=lambda label: label.decided_ms)
+    latest = {label.source: label for label in labels}
     decided = [
         answers.Decision(one.verdict, one.kind, one.source, answers.rfc3339(one.decided_ms), one.confidence)
         for one in latest.values()

@@ -25,7 +25,7 @@ class ListQuery(Struct, frozen=True):
     kind: str | None = None
     status: str | None = None
     min_probability: Annotated[float, Meta(ge=0, le=1)] | None = None
-    min_size: Annotated[int, Meta(ge=1)] | None = None
+    min_size: Annotated[int, Meta(ge=1, le=10**12)] | None = None
     identifier: str | None = None
     sort: Literal["probability", "size", "last_activity", "growth"] = "probability"
     cursor: str | None = None
