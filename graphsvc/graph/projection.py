@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from graphsvc.errors import GraphUnavailable
 from graphsvc.graph import model
 from graphsvc.graph.rows import LabelRow, Row, Rows, label_rows, rows_of
-from graphsvc.ledger.base import Ledger, StoredLabel
+from graphsvc.ledger.base import Ledger
 
 if TYPE_CHECKING:
     import neo4j
@@ -154,7 +154,7 @@ def _steps(ledger: Ledger, mark: Watermark, batch: int) -> Iterator[Step]:
 
 def next_step(ledger: Ledger, mark: Watermark, batch: int) -> Step | None:
     records = ledger.read(mark.offset, batch)
-    labels = _new_labels(ledger, mark.label_offset)
+    labels = ledger.labels_after(mark.label_offset)
     if not records and not labels:
         return None
     return Step(
@@ -167,12 +167,6 @@ def next_step(ledger: Ledger, mark: Watermark, batch: int) -> Step | None:
         rows=rows_of(records) if records else None,
         labels=label_rows(labels),
     )
-
-
-def _new_labels(ledger: Ledger, after: int) -> list[StoredLabel]:
-    if ledger.label_offset() <= after:
-        return []
-    return [stored for stored in ledger.labels() if stored.offset > after]
 
 
 def _write_rows(tx: neo4j.ManagedTransaction, rows: Rows, weighed_accounts: int) -> None:

@@ -65,6 +65,9 @@ class Ledger(Protocol):
     def labels(self, as_of_ms: int | None = None) -> list[StoredLabel]:
         """Labels decided by `as_of_ms` (all where None), oldest offset first, replaced ones included."""
 
+    def labels_after(self, offset: int) -> list[StoredLabel]:
+        """Labels with offsets above `offset`, in order."""
+
     def offset(self) -> int:
         """Offset of the last record; 0 where the ledger is empty."""
 

@@ -38,15 +38,18 @@ CREATE INDEX IF NOT EXISTS label_account ON labels (account_id);
 
 
 class SqliteLedger:
-    """One connection for one thread at a time; a lock orders the threads, SQLite orders the processes."""
+    """One connection for one thread at a time; a lock orders the threads, SQLite orders the processes.
 
-    def __init__(self, path: Path) -> None:
+    A call waits `busy_ms` for another process that writes, and then raises Locked.
+    """
+
+    def __init__(self, path: Path, busy_ms: int = BUSY_MS) -> None:
         self._lock = threading.Lock()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Record).decode
         self._decode_label = msgspec.msgpack.Decoder(LabelRecord).decode
         try:
-            self._connection = _open(path)
+            self._connection = _open(path, busy_ms)
         except sqlite3.Error as error:
             raise _plain(error) from None
 
@@ -75,6 +78,10 @@ class SqliteLedger:
         bound = 2**62 if as_of_ms is None else as_of_ms
         rows = self._rows("SELECT offset, body FROM labels WHERE decided_ms <= ? ORDER BY offset", (bound,))
         return [StoredLabel(offset, self._decode_label(body)) for offset, body in rows]
+
+    def labels_after(self, offset: int) -> list[StoredLabel]:
+        rows = self._rows("SELECT offset, body FROM labels WHERE offset > ? ORDER BY offset", (offset,))
+        return [StoredLabel(place, self._decode_label(body)) for place, body in rows]
 
     def labels_of(self, account_id: str) -> list[LabelRecord]:
         """All labels of one account, oldest offset first."""
@@ -140,11 +147,12 @@ class _Transaction:
             raise _plain(error) from None
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, busy_ms: int) -> sqlite3.Connection:
     new = not path.exists()
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     if new:
         path.chmod(0o600)
+    # Opening may set up the file beside another process that does, whatever the patience of later calls.
     for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}", "mmap_size = 1073741824"):
         connection.execute(f"PRAGMA {pragma}")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -152,6 +160,7 @@ def _open(path: Path) -> sqlite3.Connection:
         raise GraphsvcError(f"The ledger was written by another version (schema {version}).", hint="Use that version.")
     if version == 0:
         connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
     return connection
 
 
