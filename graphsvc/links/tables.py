@@ -56,6 +56,12 @@ class LinkTables:
         live = segments.live(segments.present(self._segments))
         return max((segments.span_ms(self._segments, segment)[1] for segment in live), default=0)
 
+    def reaches_beyond(self, moment_ms: int, offset: int) -> bool:
+        """Whether a segment that begins at or below `offset` holds an event that occurred after `moment_ms`."""
+        live = segments.live(segments.present(self._segments))
+        begun = (segment for segment in live if segment.first <= offset)
+        return any(segments.span_ms(self._segments, segment)[1] > moment_ms for segment in begun)
+
     def moments(self, shares: Sequence[float], as_of_ms: int) -> list[int]:
         """The moments by which these shares (0 to 1) of the events that occurred by `as_of_ms` had occurred."""
         live = segments.live(segments.present(self._segments))

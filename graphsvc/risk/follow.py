@@ -28,7 +28,8 @@ EVERYTHING_MS = 2**62
 
 def make_index(ledger: Ledger, tables: LinkTables, results: ResultsReader, scorer: Scorer) -> Index:
     """An index whose base is the network as the last detection saw it, so that all later events and labels are news;
-    without a detection, or long after it, what the tables hold. It is then behind the ledger."""
+    without a detection, long after it, or where it looked at the past, what the tables hold. It is then behind the
+    ledger."""
     detected, run = read_detected(results) if results.exists() else (None, None)
     moment_ms, offset = _moment(ledger, tables, run)
     labels = ledger.labels()
@@ -73,11 +74,16 @@ def read_detected(results: ResultsReader) -> tuple[Detected, Run]:
 def _moment(ledger: Ledger, tables: LinkTables, run: Run | None) -> tuple[int, int]:
     """The moment of the base and the offset of its last record."""
     end = ledger.offset()
-    if run is not None and end - run.ledger_offset <= FAR_RECORDS:
+    if run is not None and end - run.ledger_offset <= FAR_RECORDS and not _in_the_past(tables, run):
         return run.as_of_ms, min(run.ledger_offset, tables.offset)
     if end - tables.offset > FAR_RECORDS:
         tables.sync(ledger)
     return EVERYTHING_MS, tables.offset
+
+
+def _in_the_past(tables: LinkTables, run: Run) -> bool:
+    """Whether the run left out events below its own offset: following from there would never count them."""
+    return tables.reaches_beyond(run.as_of_ms, run.ledger_offset)
 
 
 def _clusters(results: ResultsReader) -> tuple[RiskCluster, ...]:
@@ -92,7 +98,7 @@ def _clusters(results: ResultsReader) -> tuple[RiskCluster, ...]:
 
 
 def _follow_labels(index: Index, ledger: Ledger) -> None:
-    new = [stored for stored in ledger.labels() if stored.offset > index.label_offset]
+    new = ledger.labels_after(index.label_offset)
     if not new:
         return
     labels: Iterable[LabelRecord] = (stored.label for stored in new)
