@@ -57,7 +57,7 @@ class Index:
         self._arrivals: dict[int, Arrivals] = {}
         self._probability: dict[int, float] = {}
         self._standing: dict[int, Standing] = {}
-        self._banned: dict[int, bool] = {}
+        self._enforced: dict[int, tuple[int, bool]] = {}
 
     def apply(self, records: Sequence[Record]) -> list[int]:
         """Counts records, those known before changing nothing. Returns the keys of the accounts that gained links."""
@@ -73,7 +73,7 @@ class Index:
                 if self._link(node, record.identifiers, keys[part], rows[part]):
                     gained[account] = None
                 if record.action in BANS:
-                    self._banned[node] = BANS[record.action]
+                    self._enforce(node, record.occurred_ms, BANS[record.action])
                     self._stand(account, node)
         return list(gained)
 
@@ -192,10 +192,16 @@ class Index:
             self._arrivals.setdefault(key, Arrivals()).join(node, probability, standing)
         return True
 
+    def _enforce(self, node: int, occurred_ms: int, banned: bool) -> None:
+        """The last to occur counts, not the last to arrive; of two at one moment the ban, as in the link tables."""
+        latest = (occurred_ms, banned)
+        self._enforced[node] = max(self._enforced.get(node, latest), latest)
+
     def _stand(self, account: int, node: int) -> None:
         """Takes a changed label or ban over into the account's standing, and to its identifiers."""
         old = self._standing_of(node)
-        banned = self._banned.get(node, bool(self.base.accounts.banned[node]) if node < self._count else False)
+        before = bool(self.base.accounts.banned[node]) if node < self._count else False
+        _, banned = self._enforced.get(node, (0, before))
         new = self._standing[node] = self._labels.standing(account, banned=banned)
         if new == old:
             return
