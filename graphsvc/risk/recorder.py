@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphsvc.errors import GraphsvcError
+from graphsvc.errors import Locked
 from graphsvc.ledger.base import Draft, Ledger, Outcome
 
 
@@ -13,7 +14,7 @@ from graphsvc.ledger.base import Draft, Ledger, Outcome
 class _Waiting:
     draft: Draft
     outcome: Outcome | None = None
-    error: GraphsvcError | None = None
+    error: Exception | None = None
 
 
 class Recorder:
@@ -26,7 +27,7 @@ class Recorder:
         self._waiting: list[_Waiting] = []
 
     def append(self, draft: Draft) -> Outcome:
-        """Raises what the ledger raises."""
+        """Raises what the ledger raises of this draft."""
         mine = _Waiting(draft)
         with self._queue:
             self._waiting.append(mine)
@@ -42,10 +43,30 @@ class Recorder:
         with self._queue:
             batch, self._waiting = self._waiting, []
         try:
-            done = self._ledger.append([one.draft for one in batch])
-        except GraphsvcError as error:
-            for one in batch:
+            self._append(batch)
+        except Locked as error:
+            _refuse(batch, error)
+        except Exception:
+            # One of them may be the cause, and must not fail the others.
+            self._append_each(batch)
+
+    def _append_each(self, batch: Sequence[_Waiting]) -> None:
+        for place, one in enumerate(batch):
+            try:
+                self._append([one])
+            except Locked as error:
+                _refuse(batch[place:], error)
+                return
+            except Exception as error:
                 one.error = error
-            return
+
+    def _append(self, batch: Sequence[_Waiting]) -> None:
+        done = self._ledger.append([one.draft for one in batch])
         for one, outcome in zip(batch, done.outcomes, strict=True):
             one.outcome = outcome
+
+
+def _refuse(batch: Sequence[_Waiting], error: Locked) -> None:
+    """A locked ledger refuses everyone: to ask again for each would add up their waits."""
+    for one in batch:
+        one.error = error

@@ -6,6 +6,7 @@ import gc
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from prometheus_client import Gauge, Histogram
 from graphsvc.cases.assessments import AssessmentLog, AssessmentRow, AssessmentStore
 from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import Settings
-from graphsvc.errors import Conflict, NotFound, Unavailable
+from graphsvc.errors import Conflict, GraphsvcError, NotFound, Unavailable
 from graphsvc.events.arrive import Arrival, now_ms
 from graphsvc.events.record import LabelRecord, Record
 from graphsvc.events.types import Event
@@ -26,6 +27,7 @@ from graphsvc.ledger.base import Draft
 from graphsvc.ledger.base import Outcome as Appending
 from graphsvc.links.tables import LinkTables
 from graphsvc.risk.answer import Assessment, Outcome, Reason
+from graphsvc.risk.backlog import Backlog, lose
 from graphsvc.risk.base import empty_base
 from graphsvc.risk.follow import BATCH_RECORDS, FAR_RECORDS, follow, make_index
 from graphsvc.risk.index import Index, Look
@@ -41,6 +43,9 @@ log = structlog.get_logger("risk")
 TAIL_EVERY_S = 0.2
 REFRESH_EVERY_S = 1.0
 GRAPH_EVERY_S = 3.0
+RETRY_EVERY_S = 0.25
+BUSY_MS = 50
+"""So long an answer waits for another process that writes to the ledger."""
 BEHIND_S = 2.0
 """An index that did not reach the ledger's end for so long is behind."""
 OUTCOME_SOURCE = "outcome"
@@ -77,8 +82,10 @@ class RiskService:
         self._arrival = arrival
         self._model_folder = model_folder
         self._graph_alive = graph_alive
-        self._reading, self._writing = open_ledger(settings), open_ledger(settings)
+        self._settings = settings
+        self._reading, self._writing = open_ledger(settings), open_ledger(settings, BUSY_MS)
         self._recorder = Recorder(self._writing)
+        self._backlog = Backlog(self._recorder.append)
         self._tables = LinkTables(places.links)
         self._results_path = places.results
         self._results = ResultsReader(places.results)
@@ -93,17 +100,19 @@ class RiskService:
         self._tail = Loop("tail", TAIL_EVERY_S, self._follow)
         self._refresher = Loop("refresh", REFRESH_EVERY_S, self._refresh)
         self._prober = Loop("graph", GRAPH_EVERY_S, self._probe)
+        self._retrier = Loop("backlog", RETRY_EVERY_S, self._retry)
 
     def start(self) -> None:
         """Starts the background threads."""
         self._log.start()
-        for loop in (self._prober, self._refresher, self._tail):
+        for loop in (self._prober, self._refresher, self._tail, self._retrier):
             loop.start()
 
     def stop(self) -> None:
         """Ends the background threads; what was assessed is remembered when this returns."""
-        for loop in (self._tail, self._refresher, self._prober):
+        for loop in (self._retrier, self._tail, self._refresher, self._prober):
             loop.stop()
+        self._backlog.close()
         self._log.stop()
         self._reading.close()
         self._writing.close()
@@ -148,6 +157,13 @@ class RiskService:
         probability = network_probability(look, state.scorer)
         return self._answer(account_id, ACCOUNT, look, probability, state, started_s, recorded=True)
 
+    def knows(self, account_id: str) -> bool:
+        """Whether the account was ever seen. Raises Unavailable while the index cannot tell."""
+        try:
+            return self._look(self._state, account_id).seen
+        except NotFound:
+            return False
+
     def reasons(self, account_id: str) -> tuple[Reason, ...]:
         """Why an account scores as it does. Raises NotFound where it was never seen."""
         return reasons_of(self._look(self._state, account_id))
@@ -160,7 +176,9 @@ class RiskService:
         told_ms = now_ms()
         if outcome in (Outcome.ABUSIVE, Outcome.BENIGN):
             label = LabelRecord(row.account_id, outcome.value, told_ms, OUTCOME_SOURCE, received_ms=told_ms)
-            self._writing.append_labels([label])
+            # One that waits its turn, unlike the connection that answers write with.
+            with closing(open_ledger(self._settings)) as ledger:
+                ledger.append_labels([label])
             self._tail.wake()
         self._store.add_outcome(assessment_id, outcome.value, told_ms)
 
@@ -183,13 +201,19 @@ class RiskService:
         raise NotFound("No event of this account was seen.")
 
     def _record(self, draft: Draft, account: int, probability: float) -> bool:
-        """Whether the event is on disk; a ledger that cannot be written must not keep the caller from an answer."""
+        """Whether the event is on disk; a ledger that cannot be written must not keep the caller from an answer. Where
+        it cannot, the event is appended later, and the tail counts it then."""
         try:
-            if self._recorder.append(draft) is Appending.CONFLICT:
-                raise Conflict(KNOWN_OTHERWISE)
-        except Unavailable as error:
+            appended = self._recorder.append(draft)
+        except GraphsvcError as error:
             log.warning("not_recorded", code=error.code, reason=str(error))
+            self._backlog.add(draft)
             return False
+        except Exception as error:
+            lose("unwritable", error=type(error).__name__)
+            return False
+        if appended is Appending.CONFLICT:
+            raise Conflict(KNOWN_OTHERWISE)
         self._count(draft.record, account, probability)
         return True
 
@@ -258,6 +282,10 @@ class RiskService:
                 break
         INDEX_OFFSET.set(state.index.offset)
 
+    def _retry(self) -> None:
+        if self._backlog.drain():
+            self._tail.wake()
+
     def _refresh(self) -> None:
         """Makes a new index when there is a new detection or model, or when the base lies too far back."""
         source, index = self._present(), self._state.index
@@ -287,7 +315,11 @@ class RiskService:
         return _mark(self._results_path), folder, _mark(folder / "manifest.json"), _mark(folder / "model.safetensors")
 
     def _probe(self) -> None:
-        self._graph_up = False if self._prober.stopping else self._graph_alive()
+        try:
+            self._graph_up = False if self._prober.stopping else self._graph_alive()
+        except Exception:
+            self._graph_up = False
+            raise
 
 
 def _mark(path: Path) -> tuple[int, int] | None:

@@ -102,11 +102,11 @@ class Deployment:
     def label(self, account: str, verdict: str, confidence: float = 1.0) -> None:
         self.ledger.append_labels([LabelRecord(account, verdict, now_ms(), "review", confidence=confidence)])
 
-    def detect(self, probability: Mapping[str, float], kind: str = "trial_farm") -> None:
+    def detect(self, probability: Mapping[str, float], kind: str = "trial_farm", as_of_ms: int | None = None) -> None:
         """Real tables, pairs, clusters and results, with these probabilities in place of a trained model's."""
         tables = LinkTables(self.settings.places.links)
         tables.sync(self.ledger)
-        view = tables.view(max(tables.latest_ms, now_ms()))
+        view = tables.view(max(tables.latest_ms, now_ms()) if as_of_ms is None else as_of_ms)
         linked = pairs(view)
         clusters = find_clusters(view, linked)
         accounts = view.accounts["account_id"].to_pylist()

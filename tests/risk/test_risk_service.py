@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,9 @@ def test_a_label_of_an_account_of_the_base_counts_for_those_it_shares_with(deplo
 
 def test_a_ban_confirms_and_a_reinstatement_takes_it_back(deployment: Deployment, risk: RiskService) -> None:
     deployment.assess(deployment.pays("a", "card"))
-    deployment.assess(deployment.event("a", "enforcement", enforcement={"action": "banned"}))
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    ban = {"enforcement": {"action": "banned"}, "occurred_at": an_hour_ago}
+    deployment.assess(deployment.event("a", "enforcement", **ban))
     assert deployment.assess(deployment.pays("b", "card"), record=False).reasons[0].shared_with_confirmed == 1
     deployment.assess(deployment.event("a", "enforcement", enforcement={"action": "reinstated"}))
     assert deployment.assess(deployment.pays("b", "card"), record=False).reasons[0].shared_with_confirmed == 0

@@ -38,7 +38,8 @@ def get_account(account_id: str) -> answers.Account:
     try:
         row = parts.results.account(account_id)
     except NotFound:
-        parts.risk.assess_account(account_id)
+        if not parts.risk.knows(account_id):
+            raise NotFound("No event of this account was seen.") from None
         return answers.Account(account_id, None, None, decided)
     return answers.Account(account_id, row.probability, row.cluster_id, decided)
 
