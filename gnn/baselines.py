@@ -3,52 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import xgboost
 
 from gnn.adjacency import Ties
+from gnn.trees import TreeConfig, fit_trees, score_trees
 from gnn.views import View
 
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class TreeConfig:
-    """Boosted trees: how many, how deep, and how they learn."""
-
-    trees: int = 300
-    depth: int = 6
-    learning_rate: float = 0.05
-    subsample: float = 0.8
-    columns: float = 0.5
-    threads: int = 0
-    seed: int = 0
-
-
-def fit_trees(x: Floats, abusive: Bools, weight: Floats, config: TreeConfig) -> xgboost.Booster:
-    """Boosted trees (Chen and Guestrin 2016) on features [N, F] with a weight for each account."""
-    used = weight > 0
-    parameters = {
-        "objective": "binary:logistic",
-        "max_depth": config.depth,
-        "eta": config.learning_rate,
-        "subsample": config.subsample,
-        "colsample_bytree": config.columns,
-        "nthread": config.threads,
-        "seed": config.seed,
-        "verbosity": 0,
-    }
-    data = xgboost.DMatrix(x[used], label=abusive[used], weight=weight[used])
-    return xgboost.train(parameters, data, num_boost_round=config.trees)
-
-
-def score_trees(trees: xgboost.Booster, x: Floats) -> Floats:
-    """Probability of each row, float32[N]."""
-    return np.asarray(trees.predict(xgboost.DMatrix(x)), dtype=np.float32)
 
 
 def held_out_trees(views: Sequence[View], folds: int, config: TreeConfig) -> list[Floats]:

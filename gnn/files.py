@@ -20,7 +20,7 @@ WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 FORMAT = 1
 
-Tensors = dict[str, npt.NDArray[np.float32]]
+Tensors = dict[str, npt.NDArray[Any]]
 
 
 def write_tensors(folder: Path, manifest: Mapping[str, Any], tensors: Tensors) -> str:

@@ -34,7 +34,7 @@ class Prediction:
 
 def predict(model: Model, network: Network) -> Prediction:
     """Judge every account and cluster of a network, on the CPU."""
-    raw = run(model.networks, build(network, known(network)))
+    raw = run(model.networks, model.trees, build(network, known(network)))
     logits = np.stack([abusive_logit(torch.from_numpy(kinds)).numpy() for kinds in raw.kinds])
     mean = logits.mean(axis=0)
     probability = model.cluster.probability(mean)

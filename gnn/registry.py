@@ -16,6 +16,7 @@ from gnn.features import FEATURES
 from gnn.files import Tensors, read_manifest, read_tensors, write_tensors
 from gnn.head import HEAD_FEATURES, Head
 from gnn.model import AccountNetwork, Shape
+from gnn.trees import from_bytes, to_bytes
 
 __all__ = ["SHIPPED", "load", "read_manifest", "save"]
 
@@ -29,6 +30,7 @@ def save(model: Model, folder: Path) -> str:
     tensors |= {"interval.low": model.interval.low, "interval.high": model.interval.high}
     for index, network in enumerate(model.networks):
         tensors |= {f"network.{index}.{name}": value.numpy() for name, value in network.state_dict().items()}
+    tensors |= {f"trees.{index}": raw for index, raw in enumerate(to_bytes(model.trees))}
     manifest: dict[str, Any] = {
         "features": list(model.features),
         "head_features": list(HEAD_FEATURES),
@@ -54,6 +56,7 @@ def load(folder: Path) -> Model:
     calibration = manifest["calibration"]
     return Model(
         networks=tuple(_network(shape, _part(tensors, f"network.{index}.")) for index in range(manifest["networks"])),
+        trees=from_bytes([tensors[f"trees.{index}"] for index in range(manifest["networks"])]),
         shape=shape,
         features=tuple(manifest["features"]),
         account=Platt(**calibration["account"]),

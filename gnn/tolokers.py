@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gnn.baselines import TreeConfig, fit_trees, score_trees
 from gnn.cluster_stats import CLUSTER_FEATURES
 from gnn.dataset import Graph
 from gnn.evaluate import auroc, average_precision
 from gnn.kernels import mean_through_ties
 from gnn.model import AccountNetwork, Shape
 from gnn.sparse import csr
+from gnn.trees import TreeConfig, fit_trees, score_trees
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]

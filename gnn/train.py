@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import xgboost
 from torch import Tensor
 from torch.nn import functional
 
@@ -28,6 +29,7 @@ from gnn.groups import ABUSIVE_KINDS
 from gnn.model import AccountNetwork, Output, Shape, abusive_logit
 from gnn.sparse import device_of
 from gnn.targets import Example
+from gnn.trees import TreeConfig, fit_folds
 from gnn.views import Goal, View, goal_of, views_of
 
 __all__ = ["Example", "TrainConfig", "train"]
@@ -159,8 +161,8 @@ def _loss(output: Output, goal: Goal, account: Tensor, cluster: Tensor, cluster_
     return accounts + cluster_weight * (surprise * cluster).sum()
 
 
-def _held_out(networks: tuple[AccountNetwork, ...], view: View) -> HeldOut:
-    raw = run(networks, view.graph)
+def _held_out(networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster, ...], view: View) -> HeldOut:
+    raw = run(networks, trees, view.graph)
     clusters = np.arange(len(view.cluster_fold))
     kinds = raw.kinds[view.cluster_fold, clusters]
     best = np.where(
@@ -182,7 +184,9 @@ def _calibrated(
     views: Sequence[View],
     config: TrainConfig,
 ) -> Model:
-    held = [_held_out(networks, view) for view in views]
+    trees = _trees(views, config)
+    held = [_held_out(networks, trees, view) for view in views]
+    alone = [_held_out(networks, (), view) for view in views]
     # An unlabelled account counts fully here: its class's true share is what a probability must mean.
     weight = np.concatenate([(view.weight > 0) * view.targets.confidence for view in views]) / len(views)
     account_logits = np.concatenate([part.account for part in held])
@@ -195,6 +199,7 @@ def _calibrated(
     cluster = fit_platt(cluster_logits, cluster_abusive, cluster_weight)
     return Model(
         networks=networks,
+        trees=trees,
         shape=shape,
         features=FEATURES,
         account=account,
@@ -205,7 +210,19 @@ def _calibrated(
             "config": asdict(config),
             "window": _window(examples),
             "metrics": _metrics(views, held, account, cluster),
+            "network_alone": _metrics(views, alone, account, cluster),
         },
+    )
+
+
+def _trees(views: Sequence[View], config: TrainConfig) -> tuple[xgboost.Booster, ...]:
+    return fit_folds(
+        x=np.concatenate([view.graph.x.numpy() for view in views]),
+        abusive=np.concatenate([view.targets.abusive for view in views]),
+        weight=np.concatenate([view.weight for view in views]),
+        fold=np.concatenate([view.fold for view in views]),
+        folds=config.folds,
+        config=TreeConfig(seed=config.seed),
     )
 
 

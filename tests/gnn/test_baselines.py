@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from gnn.adjacency import pair_ties
-from gnn.baselines import TreeConfig, held_out_trees, propagate_labels
+from gnn.baselines import held_out_trees, propagate_labels
 from gnn.evaluate import average_precision
 from gnn.labels import known
+from gnn.trees import TreeConfig
 from gnn.views import views_of
 from tests.gnn.worlds import World, example_of
 
