@@ -24,6 +24,14 @@ class GraphsvcError(Exception):
         return f"{self.message} {self.hint}".strip()
 
 
+def place_of(error: BaseException) -> str:
+    """File and line where a defect arose: its message may hold what was sent, and is not for a log."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+
+
 class BadInput(GraphsvcError):
     """The caller's data or parameters are wrong. `pointer` is a JSON pointer (RFC 6901) to the place."""
 

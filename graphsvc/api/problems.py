@@ -8,7 +8,7 @@ import structlog
 from msgspec import Struct
 from werkzeug.exceptions import HTTPException
 
-from graphsvc.errors import BadInput, GraphsvcError, Unauthorised, Unavailable
+from graphsvc.errors import BadInput, GraphsvcError, Unauthorised, Unavailable, place_of
 from graphsvc.events.check import Rejected
 
 log = structlog.get_logger("api")
@@ -57,16 +57,8 @@ def _of_http(error: HTTPException) -> flask.Response:
 
 
 def _of_defect(error: Exception) -> flask.Response:
-    log.error("defect", error=type(error).__name__, place=_place(error), request_id=flask.g.get("request_id", ""))
+    log.error("defect", error=type(error).__name__, place=place_of(error), request_id=flask.g.get("request_id", ""))
     return _answer(500, "internal", "This is a defect of the service; it was logged with this request_id.")
-
-
-def _place(error: Exception) -> str:
-    """File and line where a defect arose: the message itself may hold what was sent, and is not logged."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
 
 
 def _answer(status: int, code: str, detail: str, pointer: str = "") -> flask.Response:

@@ -40,14 +40,13 @@ def demo(
 
     settings = _settings(host, port)
     started_s = time.monotonic()
-    with _Stages() as stages:
-        done = run_demo(settings, accounts, seed, most, stages.begin)
-    _show(done, time.monotonic() - started_s)
-    if not serve:
-        with database(settings, note):
-            return
-    say(_way_in(settings))
-    run_service(settings, say)
+    with database(settings, note):
+        with _Stages() as stages:
+            done = run_demo(settings, accounts, seed, most, stages.begin)
+        _show(done, time.monotonic() - started_s)
+        if serve:
+            say(_way_in(settings))
+            run_service(settings, say)
 
 
 def _settings(host: str | None, port: int | None) -> Settings:

@@ -8,8 +8,9 @@ from contextlib import closing
 
 import structlog
 
+from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import Settings
-from graphsvc.errors import GraphsvcError
+from graphsvc.errors import GraphsvcError, place_of
 from graphsvc.jobs.detect import detect
 from graphsvc.jobs.graph import bring_up_to_date
 from graphsvc.jobs.observe import sync_tables
@@ -19,6 +20,7 @@ from graphsvc.links.tables import LinkTables
 log = structlog.get_logger("worker")
 FOLLOW_EVERY_S = 1.0
 RETRY_MOST_S = 30.0
+NEVER = (-1, -1)
 
 
 class Worker:
@@ -29,7 +31,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._detected = (-1, -1)
+        self._detected = NEVER
         self._detect_at_s = 0.0
         self._graph_at_s = 0.0
         self._graph_wait_s = FOLLOW_EVERY_S
@@ -48,6 +50,8 @@ class Worker:
             self._detect(mark)
         except GraphsvcError as error:
             log.warning("part_failed", code=error.code, reason=str(error))
+        except Exception as error:  # A defect in one round must not end the worker; the message may hold data.
+            log.error("defect", error=type(error).__name__, place=place_of(error))
         self._project()
 
     def _follow(self) -> tuple[int, int]:
@@ -58,12 +62,24 @@ class Worker:
     def _detect(self, mark: tuple[int, int]) -> None:
         if mark == self._detected or not mark[0] or time.monotonic() < self._detect_at_s:
             return
+        if self._detected == NEVER and self._is_shown(mark):
+            self._detected = mark
+            return
         started_s = time.monotonic()
         self._detect_at_s = started_s + self._settings.detect_every_s
         found = detect(self._settings, None, _quiet)
         self._detected = mark
         seconds = round(time.monotonic() - started_s, 2)
         log.info("detected", accounts=found.accounts, clusters=found.clusters, seconds=seconds)
+
+    def _is_shown(self, mark: tuple[int, int]) -> bool:
+        """Whether the results that lie there already count all events and labels, as after a restart."""
+        reader = ResultsReader(self._settings.places.results)
+        if not reader.exists() or reader.run().ledger_offset != mark[0]:
+            return False
+        with closing(open_ledger(self._settings)) as ledger:
+            last = ledger.labels_after(mark[1] - 1)
+        return all(stored.label.received_ms < reader.run().created_ms for stored in last)
 
     def _project(self) -> None:
         if time.monotonic() < self._graph_at_s:
