@@ -12,6 +12,7 @@ from tests.examples import JsonObject
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 21
+RING = 30
 WORDS = [
     "river",
     "stone",
@@ -76,7 +77,7 @@ class Person:
 
 
 def known_world(seed: int = 5) -> World:
-    """About 500 accounts: three rings of 14, a campus of 220, a carrier's 150, ten households, sixty alone."""
+    """About 500 accounts: three rings of 30, a campus of 220, a carrier's 150, ten households, sixty alone."""
     rng = random.Random(seed)
     people: list[Person] = []
     groups: dict[str, list[str]] = {}
@@ -97,16 +98,17 @@ def known_world(seed: int = 5) -> World:
     def mail() -> str:
         return f"{rng.choice(WORDS)}{rng.randrange(10**6)}@{rng.choice(['gmail.com', 'outlook.com', 'web.example'])}"
 
-    for _ in range(14):
-        device = f"farm-{rng.randrange(3)}"
-        join("ring_devices", Person(take(), [f"203.0.113.{rng.randrange(9)}"], device, mail(), requests=25))
-    for i in range(14):
+    for i in range(RING):
+        address = [f"203.0.113.{rng.randrange(9)}", f"203.0.113.{rng.randrange(9)}"]
+        join("ring_devices", Person(take(), address, f"farm-{i % 2}", mail(), requests=25))
+    for i in range(RING):
         address = [f"198.51.100.{rng.randrange(12)}"]
-        join("ring_cards", Person(take(), address, f"v{i}", f"u{i}@catch-all.example", f"card-{i % 3}", requests=4))
-    for i in range(14):
+        tagged = f"stock+{i}@gmail.com"
+        join("ring_cards", Person(take(), address, f"v{i % 3}", tagged, f"card-{i % 2}", requests=4))
+    for i in range(RING):
         frame = "You are grading an answer. Think step by step and give the full chain of reasoning about"
-        address = [f"192.0.2.{rng.randrange(30)}"]
-        join("ring_prompts", Person(take(), address, f"p{i % 5}", mail(), template=frame, requests=30))
+        address = [f"192.0.2.{rng.randrange(20)}", f"192.0.2.{rng.randrange(20)}"]
+        join("ring_prompts", Person(take(), address, f"p{i % 4}", mail(), template=frame, requests=30))
     for i in range(220):
         join("campus", Person(take(), ["131.107.9.9", home()], f"c{i}", f"s{i}@uni.example", joined=day()))
     for i in range(150):

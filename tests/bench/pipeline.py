@@ -55,7 +55,12 @@ def main() -> None:
     parser.add_argument("--prompts")
     parser.add_argument("--networks")
     parser.add_argument("--graph", action="store_true", help="Project into an embedded Neo4j too.")
+    parser.add_argument("--folder", type=Path, help="Keep the world and the data folder here.")
     options = parser.parse_args()
+    if options.folder is not None:
+        options.folder.mkdir(parents=True)
+        run(options, options.folder)
+        return
     with tempfile.TemporaryDirectory(prefix="graphsvc-bench-") as folder:
         run(options, Path(folder))
 
