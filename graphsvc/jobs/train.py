@@ -130,8 +130,11 @@ def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Repo
         sync_tables(tables, ledger, report)
         end_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
         decided = [stored.label for stored in ledger.labels(end_ms)]
+        moments = tables.moments(LOOKS, end_ms)
+        if not moments:
+            raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
         examples = []
-        for moment_ms in tables.moments(LOOKS, end_ms):
+        for moment_ms in moments:
             seen = observe(tables, ledger, moment_ms, _quiet)
             examples.append(Example(seen.network, label_table(seen.view, decided), world))
     return examples

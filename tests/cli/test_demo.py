@@ -53,8 +53,8 @@ def test_the_demo_finds_serves_and_stops_cleanly(environment: dict[str, str], tm
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "graphsvc", "demo", "--accounts", str(ACCOUNTS), "--port", str(port)]
-    log = (tmp_path / "log").open("w+")
-    process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, text=True)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, text=True)
     try:
         wait_ready(url, process)
         printed = (tmp_path / "log").read_text()
