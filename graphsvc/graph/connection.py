@@ -44,6 +44,7 @@ def driver(connection: Connection) -> neo4j.Driver:
         connection_acquisition_timeout=4 * CONNECT_S,
         max_transaction_retry_time=3 * CONNECT_S,
         telemetry_disabled=True,
+        notifications_min_severity="OFF",
     )
 
 
