@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gnn.adjacency import Ties
-from gnn.trees import TreeConfig, fit_trees, score_trees
+from gnn.trees import TreeConfig, fit_folds, score_trees
 from gnn.views import View
 
 Floats = npt.NDArray[np.float32]
@@ -16,16 +16,12 @@ Floats = npt.NDArray[np.float32]
 
 def held_out_trees(views: Sequence[View], folds: int, config: TreeConfig) -> list[Floats]:
     """float32[N] for each view: the probability from trees that saw no account of the same fold."""
-    x = np.concatenate([view.graph.x.numpy() for view in views])
-    abusive = np.concatenate([view.targets.abusive for view in views])
-    weight = np.concatenate([view.weight for view in views])
-    fold = np.concatenate([view.fold for view in views])
-    out = np.zeros(len(x), dtype=np.float32)
-    for index in range(folds):
-        held = fold == index
-        trees = fit_trees(x[~held], abusive[~held], weight[~held], config)
-        out[held] = score_trees(trees, x[held])
-    return np.split(out, np.cumsum([len(view.fold) for view in views])[:-1])
+    trees = fit_folds(views, folds, config)
+    out = []
+    for view in views:
+        scores = np.stack([score_trees(one, view.graph.x.numpy()) for one in trees])
+        out.append(scores[view.fold, np.arange(len(view.fold))])
+    return out
 
 
 def propagate_labels(ties: Ties, bad: Floats, good: Floats, rounds: int = 10, keep: float = 0.8) -> Floats:

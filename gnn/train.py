@@ -184,7 +184,7 @@ def _calibrated(
     views: Sequence[View],
     config: TrainConfig,
 ) -> Model:
-    trees = _trees(views, config)
+    trees = fit_folds(views, config.folds, TreeConfig(seed=config.seed))
     held = [_held_out(networks, trees, view) for view in views]
     alone = [_held_out(networks, (), view) for view in views]
     # An unlabelled account counts fully here: its class's true share is what a probability must mean.
@@ -212,17 +212,6 @@ def _calibrated(
             "metrics": _metrics(views, held, account, cluster),
             "network_alone": _metrics(views, alone, account, cluster),
         },
-    )
-
-
-def _trees(views: Sequence[View], config: TrainConfig) -> tuple[xgboost.Booster, ...]:
-    return fit_folds(
-        x=np.concatenate([view.graph.x.numpy() for view in views]),
-        abusive=np.concatenate([view.targets.abusive for view in views]),
-        weight=np.concatenate([view.weight for view in views]),
-        fold=np.concatenate([view.fold for view in views]),
-        folds=config.folds,
-        config=TreeConfig(seed=config.seed),
     )
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
+from gnn.views import View
+
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
@@ -58,10 +60,12 @@ def tree_logits(trees: xgboost.Booster, x: Floats) -> Floats:
     return np.asarray(trees.predict(xgboost.DMatrix(x), output_margin=True), dtype=np.float32)
 
 
-def fit_folds(
-    x: Floats, abusive: Bools, weight: Floats, fold: npt.NDArray[np.int64], folds: int, config: TreeConfig
-) -> tuple[xgboost.Booster, ...]:
-    """One set of trees a fold, which saw no account of that fold."""
+def fit_folds(views: Sequence[View], folds: int, config: TreeConfig) -> tuple[xgboost.Booster, ...]:
+    """One set of trees a fold, which saw no account of that fold in any view."""
+    x = np.concatenate([view.graph.x.numpy() for view in views])
+    abusive = np.concatenate([view.targets.abusive for view in views])
+    weight = np.concatenate([view.weight for view in views])
+    fold = np.concatenate([view.fold for view in views])
     return tuple(fit_trees(x[fold != k], abusive[fold != k], weight[fold != k], config) for k in range(folds))
 
 
