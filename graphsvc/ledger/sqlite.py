@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -148,19 +151,34 @@ class _Transaction:
 
 
 def _open(path: Path, busy_ms: int) -> sqlite3.Connection:
-    new = not path.exists()
+    if not path.exists():
+        _create(path)
+    connection = _connect(path)
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version != SCHEMA_VERSION:
+        raise GraphsvcError(f"The ledger was written by another version (schema {version}).", hint="Use that version.")
+    connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
+    return connection
+
+
+def _create(path: Path) -> None:
+    """The new ledger gets its name only when it is whole: a change to WAL waits for nobody, so it happens unseen."""
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")
+    draft.touch(mode=0o600)
+    try:
+        connection = _connect(draft)
+        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        connection.close()
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
-    if new:
-        path.chmod(0o600)
-    # Opening may set up the file beside another process that does, whatever the patience of later calls.
     for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}", "mmap_size = 1073741824"):
         connection.execute(f"PRAGMA {pragma}")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in (0, SCHEMA_VERSION):
-        raise GraphsvcError(f"The ledger was written by another version (schema {version}).", hint="Use that version.")
-    if version == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    connection.execute(f"PRAGMA busy_timeout = {busy_ms}")
     return connection
 
 

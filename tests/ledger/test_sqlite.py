@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -76,6 +77,21 @@ def test_writers_in_several_threads_and_connections_lose_nothing(settings: Setti
     assert sorted(int(stored.record.event_id[1:]) for stored in ledger.read(0, 1000)) == list(range(250))
     assert [stored.offset for stored in ledger.read(0, 1000)] == list(range(1, 251))
     ledger.close()
+
+
+def test_many_may_open_a_new_ledger_at_once(settings: Settings) -> None:
+    def opened(number: int) -> int:
+        own = SqliteLedger(settings.places.create().ledger.with_name(f"{number % 20}.sqlite"))
+        own.append([draft(number)])
+        own.close()
+        return number
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sorted(threads.map(opened, sorted(range(160), key=lambda number: number % 20))) == list(range(160))
+    ledger = SqliteLedger(settings.places.ledger.with_name("7.sqlite"))
+    assert ledger.offset() == 8
+    ledger.close()
+    assert not list(settings.places.ledger.parent.glob("*.new"))
 
 
 def test_a_failing_batch_leaves_nothing(ledger: SqliteLedger) -> None:
