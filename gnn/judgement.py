@@ -1,0 +1,62 @@
+"""One way of judging a network, so that several can be held against each other on the same accounts and clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from gnn.dataset import build
+from gnn.ensemble import Model, run
+from gnn.labels import known
+from gnn.model import abusive_logit
+from gnn.network import Network
+from gnn.predict import predict
+from gnn.trees import tree_logits
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Probabilities of abuse, or scores that order alike and accuse from one half on: `account` float32[N], `cluster`
+    float32[C]."""
+
+    account: Floats
+    cluster: Floats
+
+
+def by_model(model: Model, network: Network) -> Judgement:
+    """The whole model, as detection uses it."""
+    prediction = predict(model, network)
+    return Judgement(prediction.account_probability, prediction.cluster_probability)
+
+
+def by_trees(model: Model, network: Network) -> Judgement:
+    """The model's boosted trees alone: the mean of their log odds, a cluster's being that of its members. They read the
+    same features as the networks and know clusters only through them. The whole model's calibration is applied, which
+    keeps the order and was fitted on the mean of trees and networks."""
+    x = build(network, known(network)).x.numpy()
+    logits = np.mean([tree_logits(trees, x) for trees in model.trees], axis=0)
+    return Judgement(
+        model.account.probability(logits),
+        model.cluster.probability(cluster_means(logits, network.clusters, network.cluster_count)),
+    )
+
+
+def by_network(model: Model, network: Network) -> Judgement:
+    """The model's graph networks alone, under the whole model's calibration."""
+    raw = run(model.networks, (), build(network, known(network)))
+    logits = np.stack([abusive_logit(torch.from_numpy(kinds)).numpy() for kinds in raw.kinds])
+    return Judgement(
+        model.account.probability(raw.account.mean(axis=0)), model.cluster.probability(logits.mean(axis=0))
+    )
+
+
+def cluster_means(values: Floats, clusters: npt.NDArray[np.int32], count: int) -> Floats:
+    """float32[count]: the mean of `values` float32[N] over the members of each cluster."""
+    inside = clusters >= 0
+    size = np.maximum(np.bincount(clusters[inside], minlength=count), 1)
+    return (np.bincount(clusters[inside], values[inside], minlength=count) / size).astype(np.float32)
