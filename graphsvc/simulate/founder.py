@@ -8,12 +8,13 @@ from typing import Generic, TypeVar
 
 from graphsvc.events.types import Device
 from graphsvc.simulate import people
+from graphsvc.simulate.budget import policies_of
 from graphsvc.simulate.dice import Dice
 from graphsvc.simulate.fates import Fate
 from graphsvc.simulate.member import Face, Habits, Member
 from graphsvc.simulate.people import Card, Mailboxes, Wallet
 from graphsvc.simulate.scene import DAY_MS, MODELS, TOOLS, Scene
-from graphsvc.simulate.spec import Archetype, Range, choose
+from graphsvc.simulate.spec import Archetype, Range
 from graphsvc.simulate.talk import pasted
 
 T = TypeVar("T")
@@ -64,14 +65,13 @@ class Levels:
 
 
 class Founder:
-    """`kin` are dice that all units of one operator share: its mail domain and its cards are drawn by them."""
+    """`kin` are dice that all units of one operator share: its policies, mail domain and cards are drawn by them."""
 
     def __init__(self, archetype: Archetype, scene: Scene, dice: Dice, kin: Dice) -> None:
         self._archetype, self._scene, self._dice = archetype, scene, dice
-        self._addresses = choose(archetype.addresses, dice)
-        self._devices = choose(archetype.devices, dice)
-        self._payments = choose(archetype.payments, kin)
-        self._mail = choose(archetype.mail, kin)
+        policies = policies_of(archetype, kin)
+        self._addresses, self._devices = policies.addresses, policies.devices
+        self._payments, self._mail = policies.payments, policies.mail
         self._mailboxes = Mailboxes(self._domain(kin), kin)
         self._source, self._one_source = kin.pick(self._mail.sources), kin.between((0.4, 0.97))
         self._wallet = Wallet(self._payments, scene.issuers, kin)
@@ -136,7 +136,7 @@ class Founder:
             turns=dice.between(activity.turns),
             verbosity=dice.between_log(activity.verbosity),
             volume=dice.between_log(activity.volume),
-            adopts=dice.between(archetype.relay.pivot if archetype.relay else (0.0, 0.5)),
+            adopts=dice.between(archetype.relay.pivot if archetype.relay else activity.adopts),
             inherit=dice.between(archetype.provider.inherit),
         )
 
@@ -167,11 +167,12 @@ class Founder:
         address = self._shared_addresses.take(dice)
         device = self._shared_devices.take(dice)
         own: list[Device] = [self._device(via_api) for _ in range(dice.whole(self._devices.own))]
-        if past and dice.chance(levels.inherit):
+        keeps = self._archetype.provider.keeps
+        if past and "network" in keeps and dice.chance(levels.inherit):
             address = past.shared_address
-        if past and dice.chance(levels.inherit):
+        if past and "device" in keeps and dice.chance(levels.inherit):
             device = past.shared_device
-        if past and dice.chance(levels.inherit * 0.4):
+        if past and "device" in keeps and dice.chance(levels.inherit * 0.4):
             own = list(past.devices)
         return Face(
             internet=self._scene.internet,
@@ -195,7 +196,8 @@ class Founder:
         dice = self._dice
         if not dice.chance(self._levels.paying):
             return None
-        if predecessor and predecessor.card and dice.chance(self._levels.inherit * 0.3):
+        keeps = "payment" in self._archetype.provider.keeps
+        if keeps and predecessor and predecessor.card and dice.chance(self._levels.inherit * 0.3):
             return predecessor.card
         return self._instruments.take(dice) or self._wallet.card(dice)
 

@@ -137,12 +137,13 @@ class Operation:
     def _users(self, relay: Relay) -> list[Habits]:
         """Whose traffic it is: customers with fields and hours of their own, or the operator's jobs."""
         dice, own = self._dice, self._members[0].habits
+        systems = dice.between(relay.systems)
         if relay.customers is None:
             return [own]
         areas, rhythms = self._scene.pack.areas, ("day", "evening", "night", "flat")
         return [
             replace(own, areas=dice.sample(list(areas), 2), rhythm=dice.one(rhythms), zone_hours=dice.between((-9, 10)),
-                    system=dice.one(self._scene.pack.agent_system).draw(dice) if dice.chance(0.3) else "")
+                    system=dice.one(self._scene.pack.agent_system).draw(dice) if dice.chance(systems) else "")
             for _ in range(dice.whole(relay.customers))
         ]  # fmt: skip
 

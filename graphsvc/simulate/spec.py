@@ -6,17 +6,12 @@ table of weights. Where an archetype lists several policies, each unit follows o
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from graphsvc.config import resource
-from graphsvc.errors import BadUsage
 from graphsvc.events.types import AbusiveKind, BenignKind
-from graphsvc.simulate.dice import Dice
 
 Range = tuple[float, float]
 Mix = dict[str, float]
@@ -97,7 +92,9 @@ class Signups(Part, frozen=True):
 
 class Activity(Part, frozen=True):
     """`volume`: requests of an account against the world's mean; `wave_hours`: all activity within that time from the
-    unit's start; `interval_minutes`: one request at each tick; `verbosity`: typical output tokens."""
+    unit's start; `interval_minutes`: one request at each tick; `verbosity`: typical output tokens; `window_limit`:
+    requests in a five-hour window; `churn`: chance to leave before the end; `adopts`: share of the requests that go to
+    a new model once it is out (a pool's is its relay's `pivot`)."""
 
     volume: Range = (0.5, 1.5)
     spread: float = 0.8
@@ -108,6 +105,7 @@ class Activity(Part, frozen=True):
     verbosity: Range = (120.0, 800.0)
     window_limit: Range = (12.0, 60.0)
     churn: Range = (0.1, 0.4)
+    adopts: Range = (0.0, 0.5)
     wave_hours: Range | None = None
     interval_minutes: Range | None = None
 
@@ -116,7 +114,9 @@ class Relay(Part, frozen=True):
     """A pool under a scheduler. `schedulers`: sticky, lru, round_robin, weighted, fill_first; `pacing`: steady, batch,
     customers. `customers`: how many people's traffic it carries (none: the operator's own jobs);
     `hop`: chance that a conversation goes on elsewhere after a limit, an error or the session's end (`ttl_minutes`);
-    each account is used in its own shift of `shift_hours` a day, and not on `rest_days` of the week."""
+    `systems`: chance that a customer's client sends a system prompt of its own; each account is used in its own shift
+    of `shift_hours` a day, and not on `rest_days` of the week; `pivot`: share of the traffic that moves to a new model
+    within a day of its release."""
 
     schedulers: Mix
     pacing: Mix = _mix(steady=1.0)
@@ -125,16 +125,19 @@ class Relay(Part, frozen=True):
     rest_days: Range = (0.0, 4.0)
     hop: Range = (0.2, 0.9)
     customers: Range | None = None
+    systems: Range = (0.3, 0.3)
     pivot: Range = (0.3, 0.7)
 
 
 class Templates(Part, frozen=True):
-    """Distillation templates: how many an operator has, how often a saying changes, zero-width signs and wrappers."""
+    """Distillation templates: how many an operator has, how often a saying changes, zero-width signs and wrappers;
+    `bespoke`: share of the jobs that are written anew each time, with no frame that others share."""
 
     count: Range = (3.0, 10.0)
     paraphrase: Range = (0.0, 0.3)
     zero_width: Range = (0.0, 0.5)
     wrapped: Range = (0.0, 0.6)
+    bespoke: Range = NEVER
 
 
 class Takeover(Part, frozen=True):
@@ -147,8 +150,8 @@ class Takeover(Part, frozen=True):
 
 class Provider(Part, frozen=True):
     """What the provider does. Of rings: `found` chance, after `delay_days`, in `waves` that ban `caught` of the pool;
-    `inherit`: chance that a successor keeps each piece of infrastructure. Of innocents: `alarm` chance that a unit was
-    looked at and cleared in part; `false_ban` chance for an account."""
+    `inherit`: chance that a successor keeps each piece of infrastructure among `keeps`. Of innocents: `alarm` chance
+    that a unit was looked at and cleared in part; `false_ban` chance for an account."""
 
     found: Range = NEVER
     delay_days: Range = (2.0, 15.0)
@@ -156,6 +159,7 @@ class Provider(Part, frozen=True):
     caught: Range = (0.2, 0.7)
     replaced: Range = (0.5, 1.0)
     inherit: Range = (0.2, 0.8)
+    keeps: tuple[Literal["network", "device", "payment"], ...] = ("network", "device", "payment")
     attributed: Range = (0.0, 0.7)
     alarm: Range = NEVER
     false_ban: Range = (0.001, 0.004)
@@ -174,8 +178,32 @@ class Review(Part, frozen=True):
     error: float = 0.02
 
 
+class Poison(Part, frozen=True):
+    """How a ring leans on innocents. It hides in one unit of a group of `hides` (a campus, an office, users of a
+    vendor's app): `addresses` is the share of its sessions from that unit's shared addresses, `prompts` that of its
+    prompts under the unit's vendor prompt, `referral` that of its accounts signed up with the unit's code. It frames
+    one person of a group of `frames`: a share of its accounts shows that person's `device`, signs up with plus tags
+    on that person's `mail` address or pays with that person's `card`, and that person's account takes a share of the
+    `hops` of running conversations. A group that the world does not have is passed over."""
+
+    hides: Mix = {}
+    addresses: Range = NEVER
+    prompts: Range = NEVER
+    referral: Range = NEVER
+    frames: Mix = {}
+    device: Range = NEVER
+    mail: Range = NEVER
+    card: Range = NEVER
+    hops: Range = NEVER
+
+
 class Archetype(Struct, frozen=True, forbid_unknown_fields=True):
-    """An operator's or an innocent group's way of life. `size`: accounts of one unit."""
+    """An operator's or an innocent group's way of life. `size`: accounts of one unit; `largest_share`: a unit's part of
+    the world at most; `people`: whether one person holds all of a unit's accounts or each account has its own.
+
+    An operator with a `budget` (dollars an account and month, prices.toml) follows the policies that it can afford.
+    `strategy` weighs what it spends on first (network, device, mail, payment): there it takes the dearest policy, which
+    is the one that shares least, and for the rest what is left has to do. Without a budget the weights alone decide."""
 
     name: str
     side: Literal["operator", "innocent"]
@@ -193,10 +221,41 @@ class Archetype(Struct, frozen=True, forbid_unknown_fields=True):
     templates: Templates = Templates()
     takeover: Takeover | None = None
     provider: Provider = Provider()
+    people: Literal["one", "each"] = "each"
+    budget: Range | None = None
+    strategy: Mix = _mix(network=1.0, device=1.0, mail=1.0, payment=1.0)
+    poison: Poison | None = None
+
+
+class LaterFile(Part, frozen=True):
+    """From `after` of the world's time on, archetypes are as `override` says: for units that begin then, and for the
+    rest of the life of operators' rings that go on."""
+
+    after: float = 0.5
+    override: dict[str, dict[str, Any]] = {}
+
+
+class Wave(Part, frozen=True):
+    """A wave of signups: units of `group` that make up `share` of the world's accounts begin within `hours` from the
+    moment `at` (a share of the world's time), or from the new model's `release` where `at` is absent."""
+
+    group: str
+    share: float
+    at: Range | None = None
+    hours: Range = (1.0, 24.0)
+
+
+class Release(Part, frozen=True):
+    """The day of the new model, as a share of the world's time. `adopts`: how much of everybody's traffic moves to it
+    at least; absent, each archetype's own."""
+
+    at: Range = (0.3, 0.8)
+    adopts: Range | None = None
 
 
 class WorldFile(Struct, frozen=True, forbid_unknown_fields=True):
-    """A file of worlds/: who lives in the world. `override` changes archetypes by name, key by key."""
+    """A file of worlds/: who lives in the world, by weight. `base` names a world that this one changes, key by key;
+    `override` changes archetypes by name, key by key; a group of weight 0 is absent."""
 
     name: str
     abusive_share: Range
@@ -204,6 +263,16 @@ class WorldFile(Struct, frozen=True, forbid_unknown_fields=True):
     operators: Mix = {}
     requests: float = 20.0
     override: dict[str, dict[str, Any]] = {}
+    later: LaterFile | None = None
+    release: Release = Release()
+    wave: tuple[Wave, ...] = ()
+
+
+class Later(Struct, frozen=True):
+    """What changes in the course of a world: archetypes by name from the share `after` of its time on."""
+
+    after: float
+    archetypes: dict[str, Archetype]
 
 
 class WorldSpec(Struct, frozen=True):
@@ -222,75 +291,6 @@ class WorldSpec(Struct, frozen=True):
     prompts: str | None = None
     networks: str | None = None
     review: Review | None = None
-
-
-P = TypeVar("P", Addresses, Devices, Mail, Payments)
-
-
-def choose(policies: tuple[P, ...], dice: Dice) -> P:
-    """The policy that one unit follows."""
-    return policies[int(dice.pick({str(i): policy.weight for i, policy in enumerate(policies)}))]
-
-
-def load_world(name_or_file: str | Path) -> WorldSpec:
-    """A shipped world by name, or one from a TOML file; archetype files beside it win over the shipped ones.
-
-    Raises BadUsage where there is none of that name or the file is not as it must be.
-    """
-    path = _world_path(name_or_file)
-    world = _convert(_toml(path), WorldFile, path)
-    raw = _archetype_tables([resource("simulate", "archetypes"), path.parent / "archetypes"])
-    for name, change in world.override.items():
-        raw[name] = _merged(_known(raw, name, path), change)
-    used = [*world.operators, *world.innocents]
-    used += [victim for name in used if (victim := _known(raw, name, path).get("takeover", {}).get("victim"))]
-    archetypes = {name: _convert(_known(raw, name, path), Archetype, path) for name in dict.fromkeys(used)}
-    return WorldSpec(world.name, world.abusive_share, world.operators, world.innocents, archetypes, world.requests)
-
-
-def _world_path(name_or_file: str | Path) -> Path:
-    path = Path(name_or_file)
-    if path.suffix == ".toml" and path.is_file():
-        return path
-    shipped = resource("simulate", "worlds")
-    if (shipped / f"{name_or_file}.toml").is_file():
-        return shipped / f"{name_or_file}.toml"
-    names = ", ".join(sorted(file.stem for file in shipped.glob("*.toml")))
-    raise BadUsage("There is no such world.", hint=f"Name one of {names}, or give a .toml file.")
-
-
-def _archetype_tables(folders: list[Path]) -> dict[str, dict[str, Any]]:
-    files = [file for folder in folders if folder.is_dir() for file in sorted(folder.glob("*.toml"))]
-    return {file.stem: {"name": file.stem, **_toml(file)} for file in files}
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise BadUsage(f"{path.name} is not valid TOML: {error}.") from None
-
-
-C = TypeVar("C", WorldFile, Archetype)
-
-
-def _convert(table: dict[str, Any], kind: type[C], path: Path) -> C:
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        where = table.get("name", path.name)
-        raise BadUsage(f"The description of {where} is wrong: {error}.") from None
-
-
-def _known(raw: dict[str, dict[str, Any]], name: str, path: Path) -> dict[str, Any]:
-    if name not in raw:
-        raise BadUsage(f"{path.name} names the archetype {name}, of which there is no file.")
-    return raw[name]
-
-
-def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    out = dict(base)
-    for key, value in change.items():
-        inner = out.get(key)
-        out[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
-    return out
+    later: Later | None = None
+    release: Release = Release()
+    waves: tuple[Wave, ...] = ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from graphsvc.events.types import Message
 from graphsvc.simulate.dice import Dice
 from graphsvc.simulate.member import Habits
@@ -10,7 +12,6 @@ from graphsvc.simulate.playbook import Playbook
 from graphsvc.simulate.scene import Scene
 from graphsvc.simulate.spec import Archetype
 
-OWN_TEXT_SHARE = 0.4
 BARE_FOLLOWUPS = 0.45
 OWN_HARNESS = 0.5
 SEPARATORS = (" ", " ", "\n", "\n\n")
@@ -20,11 +21,15 @@ PASTED = ("", "", "Note:", ">", "--", "(1)", "*", "Re:")
 
 
 class Talk:
-    """The prompts of one unit. `kin`: dice of the operator, from which its templates come."""
+    """The prompts of one unit. `kin`: dice of the operator, from which its templates come; `own_texts`: public prompts
+    that only this unit uses."""
 
-    def __init__(self, archetype: Archetype, scene: Scene, dice: Dice, kin: Dice) -> None:
+    def __init__(
+        self, archetype: Archetype, scene: Scene, dice: Dice, kin: Dice, own_texts: Iterator[str] = iter(())
+    ) -> None:
         self._mix = archetype.prompts
-        self._scene, self._pack, self._dice = scene, scene.pack, dice
+        self._pack, self._dice = scene.pack, dice
+        self._own_texts, self._own_share = own_texts, scene.own_share
         self._vendor = [text.draw(dice) for text in dice.sample(list(scene.pack.vendor), 1)]
         self._exercises = dice.sample(list(scene.pack.exercise), 2)
         self._harness = [text.draw(dice) for text in dice.sample(list(scene.pack.benchmark), 2)]
@@ -33,6 +38,7 @@ class Talk:
         self._playbook: Playbook | None = None
         if "template" in archetype.prompts:
             self._playbook = Playbook(archetype.templates, scene.pack, kin, dice)
+            self._bespoke = kin.between(archetype.templates.bespoke)
 
     def opening(self, habits: Habits) -> list[Message]:
         """The messages of a first request."""
@@ -50,9 +56,7 @@ class Talk:
         return Message("user", f"{remark} {pasted(pack, dice, 12, 40)}")
 
     def reply(self) -> Message:
-        dice = self._dice
-        sentences = [dice.one(self._pack.replies).draw(dice) for _ in range(3 + dice.below(3))]
-        return Message("assistant", " ".join(sentences))
+        return Message("assistant", " ".join(self._dice.several(self._pack.replies, 3 + self._dice.below(3))))
 
     def _opening(self, source: str, habits: Habits) -> tuple[str, str]:
         dice, pack = self._dice, self._pack
@@ -68,7 +72,7 @@ class Talk:
                 return "", self._benchmark_item()
             case "job":
                 return habits.system, habits.job
-            case "template" if self._playbook:
+            case "template" if self._playbook and not dice.chance(self._bespoke):
                 return self._playbook.prompt(habits)
             case _:
                 return habits.system, self._own_text() or ordinary(pack, habits, dice)
@@ -79,7 +83,7 @@ class Talk:
 
     def _own_text(self) -> str | None:
         """A public prompt that nobody in this world has used yet."""
-        return next(self._scene.unused_texts, None) if self._dice.chance(OWN_TEXT_SHARE) else None
+        return next(self._own_texts, None) if self._dice.chance(self._own_share) else None
 
     def _benchmark_item(self) -> str:
         dice, pack = self._dice, self._pack
@@ -102,5 +106,5 @@ def ordinary(pack: Pack, habits: Habits, dice: Dice, longest: int = 4) -> str:
 
 def pasted(pack: Pack, dice: Dice, low: int, high: int) -> str:
     """A text of somebody's own: words that no one else uses in that order."""
-    words = dice.choices(pack.words, k=low + dice.below(high - low))
+    words = dice.several(pack.words, low + dice.below(high - low))
     return f"{dice.one(PASTED)} {' '.join(words)}."
