@@ -27,42 +27,38 @@ LIMIT_BITS = 20.0
 a little for age; one alone has an innocent story."""
 TIE_MAX_BITS = 24.0
 """Two rare things are proof; a third adds nothing, or a family that shares all it has would outweigh any ring."""
-ONE_GROUP_SHARE = 0.5
-"""A pair with one kind of evidence alone counts half: a used telephone, a café, a template found in a forum."""
+ONE_STORY_SHARE = 0.5
+"""A pair counts half where one story covers it: one kind of evidence alone (a used telephone, a template found in a
+forum), or nothing but a place (network, mail, organisation and referral go together wherever people work or learn)."""
 CROWD_BITS, CROWD_MAX_BITS = 2.0, 8.0
-"""For each doubling of the number of accounts tied to this one; 16 tied accounts are no family."""
+"""For each doubling of the number of accounts tied by more than one story; 16 of them are no family."""
 COMBINATION_BITS = 6.0
 """Two of device, payment, telephone, key and conversation in one pair: what nobody shares by chance."""
 CONVERSATION_BITS = 6.0
 """Who continues another account's conversation was handed its history, as a relay does; it needs no third person."""
 BURST_BITS, BURST_ACCOUNTS = 4.0, 3
-"""Three tied accounts made within a day of this one; friends follow each other over weeks."""
-CONFIRMED_BITS, CONFIRMED_MORE_BITS = 8.0, 4.0
-"""Tied to an account that was confirmed abusive; and more for three of them."""
-LISTED_SHARE = 0.25
-"""An identifier is as good as listed when a quarter of the other accounts that have it were confirmed abusive; its own
-bits count."""
-LISTED_MAX_BITS = 12.0
+"""Three such accounts made within a day of this one; friends follow each other over weeks."""
+CONFIRMED_BITS = 4.0
+"""Tied to an account that was confirmed abusive; one may have been stolen from its owner."""
+MANY_CONFIRMED, MANY_CONFIRMED_BITS = 3, 12.0
+"""Tied to three of them: with an identifier that they used, enough by itself, whatever else explains the ties."""
+LISTED_SHARE, LISTED_ACCOUNTS, LISTED_MAX_BITS = 0.25, 2, 12.0
+"""An identifier is as good as listed when two and a quarter of the other accounts that have it were confirmed abusive;
+its own bits count."""
 CHARGED_BACK_BITS, DECLINED_BITS, PREPAID_BITS = 4.0, 2.0, 1.0
 """How an account pays: a payment charged back; most payments declined, as when cards are tried; prepaid cards only,
 which many who have no bank use."""
 
-HOUSEHOLD_BITS, HOUSEHOLD_ACCOUNTS = 12.0, 5
-"""A family, or one person with a second account, shares device, card and address: that explains one rare thing."""
-ORGANISATION_BITS = 14.0
-"""One organisation for half of the cluster: its members share offices, mail, payer and working hours."""
-INVOICE_BITS = 4.0
-"""No card in the whole organisation: it is billed as one, and a provider knows whom it bills."""
-ACADEMIC_BITS = 10.0
-"""University mail for half of the cluster: a campus, a class; yet entry programmes for schools are abused too."""
-NETWORK_ALONE_BITS = 10.0
-"""Nothing but a network connects the account: an office, a café, a carrier."""
-CARRIER_BITS, CARRIER_ACCOUNTS = 4.0, 128
-"""Half of the cluster comes from an address of so many accounts: a carrier's or a campus's gateway."""
-CLEARED_BITS = 8.0
-"""Tied to more accounts that were found innocent than to abusive ones."""
+EXPLAINED = 0.5
+"""Each innocent explanation that fits halves what the ties say: one leaves the strongest just short of an accusation,
+two leave nothing to accuse of. What was confirmed is not explained away."""
+HOUSEHOLD_ACCOUNTS = 5
+"""A family, or one person with a second account, shares device, card and address."""
+CARRIER_ACCOUNTS = 128
+"""An address of so many accounts is a carrier's or a campus's gateway."""
 
 HARD_GROUPS = ("device", "payment", "phone", "key", "conversation")
+PLACE_GROUPS = ("network", "mail", "org", "referral")
 ACADEMIC_LABELS = ("edu", "ac")
 
 
@@ -79,9 +75,12 @@ class Pairs:
 
 def by_rules(network: Network) -> Judgement:
     """Points of each account, as points / (points + LIMIT_BITS); a cluster's are the mean of its members'."""
-    evidence = known(network)
-    points = _ties(network) + _known(network, evidence) + _payment(network) - _explained(network, evidence)
-    points = np.maximum(points, 0.0).astype(np.float32)
+    evidence, pairs = known(network), _pairs(network)
+    bad = np.bincount(pairs.account, evidence.bad[pairs.other], minlength=network.account_count)
+    ties = _ties(network, pairs) + CONFIRMED_BITS * (bad >= 0.5)
+    confirmed = MANY_CONFIRMED_BITS * (bad >= MANY_CONFIRMED - 0.5) + _listed(network, evidence)
+    points = ties * EXPLAINED ** _explanations(network, pairs, evidence) + confirmed + _payment(network)
+    points = points.astype(np.float32)
     clusters = cluster_means(points, network.clusters, network.cluster_count)
     return Judgement(_share(points), _share(clusters))
 
@@ -100,15 +99,15 @@ def _pairs(network: Network) -> Pairs:
     )
 
 
-def _ties(network: Network) -> Floats:
+def _ties(network: Network, pairs: Pairs) -> Floats:
     """Points for what an account shares with others of its cluster."""
-    pairs, count = _pairs(network), network.account_count
-    worth = np.minimum(pairs.bits * np.where(np.bitwise_count(pairs.groups) > 1, 1.0, ONE_GROUP_SHARE), TIE_MAX_BITS)
+    count, created = network.account_count, column(network.accounts, "created_ms", np.int64)
+    strong = (np.bitwise_count(pairs.groups) > 1) & ((pairs.groups & ~_mask(*PLACE_GROUPS)) > 0)
     best = np.zeros(count)
+    worth = np.minimum(pairs.bits * np.where(strong, 1.0, ONE_STORY_SHARE), TIE_MAX_BITS)
     np.maximum.at(best, pairs.account, worth)
-    tied = np.bincount(pairs.account, minlength=count)
-    created = column(network.accounts, "created_ms", np.int64)
-    near = np.abs(created[pairs.account] - created[pairs.other]) <= DAY_MS
+    tied = np.bincount(pairs.account[strong], minlength=count)
+    near = strong & (np.abs(created[pairs.account] - created[pairs.other]) <= DAY_MS)
     hard = np.bitwise_count(pairs.groups & _mask(*HARD_GROUPS)) > 1
     conversation = (pairs.groups & _mask("conversation")) > 0
     points = best + np.minimum(CROWD_BITS * np.log2(np.maximum(tied, 1)), CROWD_MAX_BITS)
@@ -118,20 +117,13 @@ def _ties(network: Network) -> Floats:
     return np.asarray(points, dtype=np.float32)
 
 
-def _known(network: Network, evidence: Known) -> Floats:
-    """Points for confirmed abusive neighbours, and for identifiers that such accounts used."""
-    pairs, count = _pairs(network), network.account_count
-    bad = np.bincount(pairs.account, evidence.bad[pairs.other], minlength=count)
-    points = CONFIRMED_BITS * (bad >= 0.5) + CONFIRMED_MORE_BITS * (bad >= 2.5)
-    return np.asarray(points + _listed(network, evidence), dtype=np.float32)
-
-
 def _listed(network: Network, evidence: Known) -> Floats:
+    """Points for an identifier that confirmed abusive accounts used."""
     account, identifier = column(network.links, "account", np.int64), column(network.links, "identifier", np.int64)
     degree = column(network.identifiers, "degree", np.int64)
     bad = np.bincount(identifier, evidence.bad[account], minlength=len(degree))
-    others = np.maximum(degree[identifier] - 1, 1)
-    listed = (bad[identifier] - evidence.bad[account]) / others >= LISTED_SHARE
+    others = bad[identifier] - evidence.bad[account]
+    listed = others >= np.maximum(LISTED_SHARE * (degree[identifier] - 1), LISTED_ACCOUNTS - 0.5)
     out = np.zeros(network.account_count, dtype=np.float32)
     bits = column(network.identifiers, "bits", np.float32)[identifier]
     np.maximum.at(out, account[listed], np.minimum(bits[listed], LISTED_MAX_BITS))
@@ -146,23 +138,30 @@ def _payment(network: Network) -> Floats:
     return points.astype(np.float32)
 
 
-def _explained(network: Network, evidence: Known) -> Floats:
-    """Points for innocent reasons to look alike: those of the cluster, then the account's own."""
-    pairs, count, clusters = _pairs(network), network.account_count, network.clusters
+def _explanations(network: Network, pairs: Pairs, evidence: Known) -> Ints:
+    """int64[N]: how many innocent reasons to look alike fit, of the account's cluster and of its own ties."""
+    count, clusters = network.account_count, network.clusters
     size = np.bincount(clusters[clusters >= 0], minlength=network.cluster_count)
+    of_cluster = sum(reason.astype(np.int64) for reason in (size <= HOUSEHOLD_ACCOUNTS, *_institutions(network)))
+    tied = _any(pairs, pairs.groups > 0, count)
+    network_alone = tied & ~_any(pairs, (pairs.groups & ~_mask("network")) > 0, count)
+    bad, good = (np.bincount(pairs.account, by[pairs.other], minlength=count) for by in (evidence.bad, evidence.good))
+    cleared = (good >= 0.5) & (good > bad)
+    return np.asarray(np.append(of_cluster, 0)[clusters] + network_alone + cleared, dtype=np.int64)
+
+
+def _institutions(network: Network) -> tuple[Bools, ...]:
+    """bool[C] each: clusters half of which and more share an organisation; such of them as have no card at all, being
+    billed as one; half of which have university mail; half of which come through a carrier's gateway."""
     organised = _most_share(network, _of_type(network, "org"))
-    carded = _share_of_members(network, _holders(network, _of_type(network, "instrument", "bin"))) > 0
-    crowded = _of_type(network, "ip", "subnet") & (column(network.identifiers, "degree", np.int64) > CARRIER_ACCOUNTS)
-    of_cluster = HOUSEHOLD_BITS * (size <= HOUSEHOLD_ACCOUNTS) + ORGANISATION_BITS * organised
-    of_cluster += INVOICE_BITS * (organised & ~carded)
-    of_cluster += ACADEMIC_BITS * (_share_of_members(network, _holders(network, _academic(network))) >= 0.5)
-    of_cluster += CARRIER_BITS * (_share_of_members(network, _holders(network, crowded)) >= 0.5)
-    alone = (_any(pairs, pairs.groups > 0, count)) & ~_any(pairs, (pairs.groups & ~_mask("network")) > 0, count)
-    bad, good = (
-        np.bincount(pairs.account, part[pairs.other], minlength=count) for part in (evidence.bad, evidence.good)
+    carded = _members(network, _of_type(network, "instrument", "bin")) > 0
+    crowded = column(network.identifiers, "degree", np.int64) > CARRIER_ACCOUNTS
+    return (
+        organised,
+        organised & ~carded,
+        _members(network, _academic(network)) >= 0.5,
+        _members(network, _of_type(network, "ip") & crowded) >= 0.5,
     )
-    own = NETWORK_ALONE_BITS * alone + CLEARED_BITS * ((good >= 0.5) & (good > bad))
-    return np.asarray(np.append(of_cluster, 0.0)[clusters] + own, dtype=np.float32)
 
 
 def _mask(*groups: str) -> int:
@@ -189,16 +188,12 @@ def _academic(network: Network) -> Bools:
     )
 
 
-def _holders(network: Network, identifiers: Bools) -> Bools:
-    """bool[N]: accounts that have one of the chosen identifiers."""
-    out = np.zeros(network.account_count, dtype=np.bool_)
+def _members(network: Network, identifiers: Bools) -> Floats:
+    """float32[C]: the share of each cluster's members that have one of the chosen identifiers."""
+    holders = np.zeros(network.account_count, dtype=np.float32)
     chosen = identifiers[column(network.links, "identifier", np.int64)]
-    out[column(network.links, "account", np.int64)[chosen]] = True
-    return out
-
-
-def _share_of_members(network: Network, accounts: Bools) -> Floats:
-    return cluster_means(accounts.astype(np.float32), network.clusters, network.cluster_count)
+    holders[column(network.links, "account", np.int64)[chosen]] = 1.0
+    return cluster_means(holders, network.clusters, network.cluster_count)
 
 
 def _most_share(network: Network, identifiers: Bools) -> Bools:
