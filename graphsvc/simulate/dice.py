@@ -6,12 +6,16 @@ import hashlib
 import math
 import random
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from struct import unpack
 from typing import TypeVar
 
 T = TypeVar("T")
 Range = tuple[float, float]
 Mix = Mapping[str, float]
 
+TABLE_SIZE = 1 << 16
+"""Length of a table from which many things are drawn at once, two random bytes each."""
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -43,6 +47,11 @@ class Dice(random.Random):
     def one(self, things: Sequence[T]) -> T:
         return things[int(self.random() * len(things))]
 
+    def several(self, table: Sequence[T], count: int) -> tuple[T, ...]:
+        """Things of a table of TABLE_SIZE, each drawn by itself."""
+        places = unpack(f"<{count}H", self.randbytes(2 * count))
+        return itemgetter(*places)(table) if count > 1 else (table[places[0]],)
+
     def pick(self, mix: Mix) -> str:
         """A key of the mix, by its weight."""
         point = self.random() * sum(mix.values())
@@ -60,7 +69,15 @@ class Dice(random.Random):
         return f"{self.getrandbits(4 * digits):0{digits}x}"
 
     def word(self, length: int) -> str:
-        return "".join(ALPHABET[int(self.random() * len(ALPHABET))] for _ in range(length))
+        return "".join(self.several(LETTERS, length))
+
+
+def table_of(things: Sequence[T]) -> tuple[T, ...]:
+    """The things as a table for `Dice.several`, each as often as the others, to within one."""
+    return tuple(things[place * len(things) // TABLE_SIZE] for place in range(TABLE_SIZE))
+
+
+LETTERS = table_of(ALPHABET)
 
 
 def mean_log(bounds: Range) -> float:

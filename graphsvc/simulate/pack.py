@@ -13,11 +13,12 @@ from typing import Any
 
 from graphsvc.config import resource
 from graphsvc.errors import BadUsage
-from graphsvc.simulate.dice import Dice
+from graphsvc.simulate.dice import Dice, table_of
 from graphsvc.simulate.text import SlotList, Text, slot_lists
 
 WORDS = 6000
 LONGEST = 4000
+REPLIES = 1 << 14
 BENCHMARK_NAMES = ("gsm8k", "arena", "mmlu", "humaneval", "bench", "eval", "test")
 SYLLABLES = "ba be bri ca cho da den dro el fa fen gri ha il ka kel lo lu ma mer mo na nor ol pa per qui ra rin sa sel ta ti ul va ver wen xi ya zo".split()  # noqa: E501, SIM905
 ENDINGS = "n r s t l m nd rk st sh ck ng x e a o y".split()  # noqa: SIM905
@@ -43,15 +44,16 @@ class FramePart:
 
 @dataclass(frozen=True)
 class Pack:
-    """All texts. `own`: public prompts for ordinary use, each meant to be used by one person; `famous`: those that many
-    use; `items`: benchmark items as they stand, used beside the shipped ones."""
+    """All texts. `words` and `replies` are tables for `Dice.several`. `own`: public prompts for ordinary use, each
+    for one person; `famous`: those that many use; `items`: benchmark items as they stand, used beside the shipped ones.
+    """
 
     areas: Sequence[Area]
     contexts: Sequence[Text]
     wishes: Sequence[Text]
     bare: Sequence[Text]
     followups: Sequence[Text]
-    replies: Sequence[Text]
+    replies: Sequence[str]
     popular: Sequence[Text]
     vendor: Sequence[Text]
     benchmark: Sequence[Text]
@@ -89,11 +91,12 @@ def load_pack(folder: Path | None = None) -> Pack:
         parts=[FramePart(p["name"], [texts(saying) for saying in p["sayings"]]) for p in frames["part"]],
         slots_styles=texts(frames["slots_styles"]),
         wrappers=texts(frames["wrappers"]),
-        words=_vocabulary(tables["slots"]),
+        words=table_of(_vocabulary(tables["slots"])),
+        replies=table_of(_replies(texts(common["replies"]))),
         own=own,
         famous=famous,
         items=items,
-        **{name: texts(common[name]) for name in ("contexts", "wishes", "bare", "followups", "replies")},
+        **{name: texts(common[name]) for name in ("contexts", "wishes", "bare", "followups")},
         **{name: texts(sources) for name, sources in tables["shared"].items()},
     )
 
@@ -117,6 +120,12 @@ def _vocabulary(slots: Mapping[str, Sequence[str]]) -> list[str]:
     words |= {dice.one(SYLLABLES) + dice.one(SYLLABLES) + dice.one(SYLLABLES) for _ in range(WORDS)}
     known = [text for texts in slots.values() for text in texts if "{" not in text]
     return sorted(words) + known * (len(words) // len(known) // 2)
+
+
+def _replies(texts: Sequence[Text]) -> list[str]:
+    """Sentences of the model's, filled once for all: only their order in a reply need be one conversation's own."""
+    dice = Dice.of(0, "replies")
+    return [dice.one(texts).draw(dice) for _ in range(REPLIES)]
 
 
 def _public(folder: Path) -> tuple[list[str], list[str], list[str]]:

@@ -60,7 +60,7 @@ class Playbook:
         if dice.chance(self._benchmark_share):
             return dice.one(pack.items) if pack.items else dice.one(pack.benchmark_items).draw(dice)
         area = dice.one(habits.areas)
-        words = dice.choices(pack.words, k=6 + dice.below(30))
+        words = dice.several(pack.words, 6 + dice.below(30))
         return " ".join([dice.one(area.tasks).draw(dice), dice.one(area.contexts).draw(dice), *words])
 
     def _wrap(self, text: str) -> str:

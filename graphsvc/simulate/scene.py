@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from graphsvc.simulate.people import Issuers, Workshop, load_clients
 from graphsvc.simulate.places import Internet
 from graphsvc.simulate.spec import Archetype, Review, WorldSpec
 
+OWN_TEXT_SHARE = 0.4
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MODELS = ("aurora-mini", "aurora-mini", "aurora", "aurora", "aurora-max")
@@ -24,7 +25,8 @@ TOOLS = ("search_web", "read_file", "write_file", "run_shell", "get_weather", "q
 
 @dataclass(frozen=True)
 class Scene:
-    """`scale`: requests of an account whose volume factor is 1, so that the world's mean is what its spec says."""
+    """`scale`: requests of an account whose volume factor is 1, so that the world's mean is what its spec says.
+    `own_share`: how many ordinary questions are public prompts (`own_texts`) that one unit alone uses."""
 
     seed: int
     start_ms: int
@@ -35,7 +37,8 @@ class Scene:
     issuers: Issuers
     workshop: Workshop
     pack: Pack
-    unused_texts: Iterator[str]
+    own_share: float
+    own_texts: Sequence[str]
     archetypes: Mapping[str, Archetype]
     review: Review | None = None
 
@@ -57,7 +60,8 @@ def set_scene(spec: WorldSpec) -> Scene:
         issuers=Issuers(spec.accounts, dice),
         workshop=Workshop(load_clients()),
         pack=pack,
-        unused_texts=iter(own),
+        own_share=min(OWN_TEXT_SHARE, len(own) / (spec.accounts * spec.requests)),
+        own_texts=own,
         archetypes=spec.archetypes,
         review=spec.review,
     )

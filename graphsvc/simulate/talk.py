@@ -24,9 +24,7 @@ class Talk:
     """The prompts of one unit. `kin`: dice of the operator, from which its templates come; `own_texts`: public prompts
     that only this unit uses."""
 
-    def __init__(
-        self, archetype: Archetype, scene: Scene, dice: Dice, kin: Dice, own_texts: Iterator[str] = iter(())
-    ) -> None:
+    def __init__(self, archetype: Archetype, scene: Scene, dice: Dice, kin: Dice, own_texts: Iterator[str]) -> None:
         self._mix = archetype.prompts
         self._pack, self._dice = scene.pack, dice
         self._own_texts, self._own_share = own_texts, scene.own_share

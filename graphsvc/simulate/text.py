@@ -29,24 +29,26 @@ class Number:
 class Text:
     """A text and its slots; `draw` fills them anew each time."""
 
-    __slots__ = ("_parts",)
+    __slots__ = ("form", "slots")
 
     def __init__(self, source: str, lists: Mapping[str, SlotList]) -> None:
-        self._parts: list[str | Number | SlotList] = []
+        self.slots: list[Number | SlotList] = []
+        form = ""
         for index, part in enumerate(SLOT.split(source)):
             if index % 2 == 0:
-                self._parts.append(part)
-            elif part[0].isdigit():
-                self._parts.append(Number(part))
-            elif part in GIVEN:
-                self._parts.append("{" + part + "}")
-            elif part in lists:
-                self._parts.append(lists[part])
-            else:
+                form += part.replace("%", "%%")
+                continue
+            if part in GIVEN:
+                form += f"{{{part}}}"
+                continue
+            if not part[0].isdigit() and part not in lists:
                 raise BadUsage(f"A prompt text has the unknown slot {part}.")
+            self.slots.append(Number(part) if part[0].isdigit() else lists[part])
+            form += "%s"
+        self.form = form if self.slots else form % ()
 
     def draw(self, dice: Dice) -> str:
-        return "".join([part if type(part) is str else part.draw(dice) for part in self._parts])  # type: ignore[union-attr]
+        return self.form % tuple([slot.draw(dice) for slot in self.slots]) if self.slots else self.form
 
 
 class SlotList:
@@ -58,7 +60,8 @@ class SlotList:
         self.texts: list[Text] = []
 
     def draw(self, dice: Dice) -> str:
-        return self.texts[int(dice.random() * len(self.texts))].draw(dice)
+        text = self.texts[int(dice.random() * len(self.texts))]
+        return text.draw(dice) if text.slots else text.form
 
 
 def slot_lists(sources: Mapping[str, Sequence[str]]) -> dict[str, SlotList]:

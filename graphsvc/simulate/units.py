@@ -85,11 +85,12 @@ def _sizes(spec: WorldSpec, mix: Mapping[str, float], accounts: int, dice: Dice)
             left -= size
 
 
-def play(unit: Unit, scene: Scene, scribe: Scribe) -> list[TruthRow]:
-    """Lets a unit live through the world, and gives the truth about its accounts."""
+def play(unit: Unit, scene: Scene, scribe: Scribe, own_texts: Iterator[str]) -> list[TruthRow]:
+    """Lets a unit live through the world, and gives the truth about its accounts. `own_texts`: as `Talk` takes them."""
     dice = Dice.of(scene.seed, "unit", unit.ordinal)
     kin = Dice.of(scene.seed, unit.operator or f"unit-{unit.ordinal}", unit.archetype.name)
-    talk = Talk(unit.archetype, scene, dice, Dice.of(scene.seed, unit.operator or unit.ordinal, "templates"))
+    templates = Dice.of(scene.seed, unit.operator or unit.ordinal, "templates")
+    talk = Talk(unit.archetype, scene, dice, templates, own_texts)
     if unit.archetype.side == "innocent":
         members = _innocents(unit, talk, scene, scribe, dice, kin)
     else:
@@ -155,7 +156,7 @@ def _steal(unit: Unit, founder: Founder, fate: Fate, scene: Scene, scribe: Scrib
     volume = member.habits.volume
     before = round(volume * dice.between(takeover.owner_share))
     if fate.joined_ms > scene.start_ms:
-        talk = Talk(victims, scene, dice, dice)
+        talk = Talk(victims, scene, dice, dice, iter(()))
         use(member, member.face, scene.start_ms, fate.joined_ms, before, talk, scene, scribe, dice)
     member.habits.volume = max(1, volume - before)
     member.joined_ms, member.banned_ms = fate.joined_ms, fate.banned_ms

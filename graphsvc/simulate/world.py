@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import msgspec
-import zstandard
+import pyarrow as pa
+import pyarrow.compute as pc
 from msgspec import Struct
 
 from graphsvc.errors import BadUsage
-from graphsvc.simulate.scene import set_scene
-from graphsvc.simulate.scribe import Scribe
+from graphsvc.simulate.crew import Crew, Hands, Played, hands, works
+from graphsvc.simulate.scene import Scene
 from graphsvc.simulate.spec import WorldSpec
-from graphsvc.simulate.spool import Spool
-from graphsvc.simulate.units import TruthRow, plan, play
+from graphsvc.simulate.spool import Piece, merged, packed
 
 Progress = Callable[[str, float], None]
-TRUTH_COLUMNS = ("account_id", "abusive", "kind", "ring", "operator", "group")
 FEWEST_ACCOUNTS = 50
+BATCH_ROWS = 10_000
+PLAYED_SHARE = 0.75
+"""Of the whole time, about how much goes by until all accounts have lived."""
 
 
 class WorldSummary(Struct, frozen=True):
@@ -37,53 +43,82 @@ class WorldSummary(Struct, frozen=True):
     end_ms: int
 
 
-def simulate(spec: WorldSpec, out: Path, progress: Progress | None = None, *, compressed: bool = False) -> WorldSummary:
+@dataclass(frozen=True)
+class World:
+    """A world that was made. `truth`: a row an account, by account_id; `events`: where its events lie."""
+
+    summary: WorldSummary
+    truth: pa.Table
+    events: Path
+
+
+def simulate(
+    spec: WorldSpec, out: Path, progress: Progress | None = None, *, compressed: bool = False, processes: int = 1
+) -> WorldSummary:
+    """As `make_world`, for those who only want the files."""
+    return make_world(spec, out, progress, compressed=compressed, processes=processes).summary
+
+
+def make_world(
+    spec: WorldSpec, out: Path, progress: Progress | None = None, *, compressed: bool = False, processes: int = 1
+) -> World:
     """Writes events.ndjson (or .ndjson.zst), labels.ndjson, truth.csv and world.json into `out`.
 
-    The same spec gives the same bytes. `progress` is called with a stage's name and the share done. Raises BadUsage for
-    a world too small to be one, and for prompts or networks folders without content.
+    The same spec gives the same bytes, whatever the number of `processes`. `progress` is called with a stage's name and
+    the share done. Raises BadUsage for a world too small to be one, and for prompts or networks folders of no use.
     """
     if spec.accounts < FEWEST_ACCOUNTS or spec.days < 2:
         raise BadUsage(f"A world has at least {FEWEST_ACCOUNTS} accounts and 2 days.")
     out.mkdir(parents=True, exist_ok=True)
     report = progress or (lambda _stage, _share: None)
-    scene, units = set_scene(spec), plan(spec)
-    events, labels = Spool(out), Spool(out)
-    try:
-        scribe = Scribe(events, labels)
-        truth: list[TruthRow] = []
-        for unit in units:
-            truth += play(unit, scene, scribe)
-            report("accounts", len(truth) / spec.accounts)
-        _write(out / ("events.ndjson.zst" if compressed else "events.ndjson"), events.sorted())
-        report("events written", 1.0)
-        _write(out / "labels.ndjson", labels.sorted())
-    finally:
-        events.close()
-        labels.close()
-    summary = WorldSummary(
-        accounts=len(truth),
-        abusive=sum(row.abusive for row in truth),
-        rings=len({row.ring for row in truth if row.ring}),
-        events=scribe.events,
-        requests=scribe.requests,
-        labels=scribe.labels,
+    path = out / ("events.ndjson.zst" if compressed else "events.ndjson")
+    with TemporaryDirectory(prefix=".spool-", dir=out) as folder:
+        crew = Crew(spec, Path(folder))
+        with hands(crew, processes) as workers:
+            played = _played(crew, workers, report)
+            _write(path, [piece for part in played for piece in part.events], workers, report)
+            _write(out / "labels.ndjson", [piece for part in played for piece in part.labels], workers, report)
+    truth = pa.concat_tables([part.truth for part in played]).sort_by("account_id")
+    summary = _summary(truth, played, crew.scene)
+    _write_truth(out / "truth.csv", truth)
+    _write_parameters(out / "world.json", spec, summary)
+    return World(summary, truth, path)
+
+
+def _played(crew: Crew, workers: Hands, report: Progress) -> list[Played]:
+    played, accounts = [], 0
+    for part in workers.each(workers.play, works(crew.spec, crew.units)):
+        played.append(part)
+        accounts += part.truth.num_rows
+        report("accounts", PLAYED_SHARE * accounts / crew.spec.accounts)
+    return played
+
+
+def _summary(truth: pa.Table, played: Sequence[Played], scene: Scene) -> WorldSummary:
+    events, requests, labels = (sum(numbers) for numbers in zip(*(part.counts for part in played), strict=True))
+    rings = set(truth["ring"].unique().to_pylist()) - {""}
+    return WorldSummary(
+        accounts=truth.num_rows,
+        abusive=sum(truth["abusive"].to_pylist()),
+        rings=len(rings),
+        events=events,
+        requests=requests,
+        labels=labels,
         start_ms=scene.start_ms,
         end_ms=scene.end_ms,
     )
-    _write_truth(out / "truth.csv", truth)
-    _write_parameters(out / "world.json", spec, summary)
-    return summary
 
 
-def _write(path: Path, lines: Iterable[bytes]) -> None:
+def _write(path: Path, pieces: list[Piece], workers: Hands, report: Progress) -> None:
+    """All lines by time. A packed file is a row of frames, one of each slot, as `zstd` and all readers of it take."""
+    slots: dict[int, list[Piece]] = defaultdict(list)
+    for piece in pieces:
+        slots[piece.slot].append(piece)
+    whole = partial(packed, 3) if path.suffix == ".zst" else merged
     with _replacing(path) as file:
-        if path.suffix == ".zst":
-            with zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False) as packed:
-                for line in lines:
-                    packed.write(line)
-        else:
-            file.writelines(lines)
+        for number, text in enumerate(workers.each(whole, (slots[slot] for slot in sorted(slots)))):
+            file.write(text)
+            report(f"writing {path.name}", PLAYED_SHARE + (1 - PLAYED_SHARE) * (number + 1) / len(slots))
 
 
 @contextmanager
@@ -95,12 +130,14 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
     part.replace(path)
 
 
-def _write_truth(path: Path, truth: list[TruthRow]) -> None:
+def _write_truth(path: Path, truth: pa.Table) -> None:
+    as_number = pc.cast(truth["abusive"], pa.int8())
+    table = truth.set_column(truth.column_names.index("abusive"), "abusive", as_number)
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(TRUTH_COLUMNS)
-        for row in sorted(truth, key=lambda row: row.account_id):
-            rows.writerow([row.account_id, int(row.abusive), row.kind, row.ring, row.operator, row.group])
+        rows.writerow(table.column_names)
+        for batch in table.to_batches(max_chunksize=BATCH_ROWS):
+            rows.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 
 def _write_parameters(path: Path, spec: WorldSpec, summary: WorldSummary) -> None:

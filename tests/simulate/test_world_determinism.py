@@ -1,4 +1,4 @@
-"""The same seed gives the same bytes, in every process."""
+"""The same seed gives the same bytes: in every process, in any number of processes, packed or not."""
 
 from __future__ import annotations
 
@@ -7,27 +7,51 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import zstandard
+
 SCRIPT = """
 import sys
 from pathlib import Path
 import msgspec
 from graphsvc.simulate import load_world, simulate
-spec = msgspec.structs.replace(load_world("plain"), accounts=200, requests=4.0, seed=int(sys.argv[2]))
-simulate(spec, Path(sys.argv[1]))
+if __name__ == "__main__":
+    out, seed, processes, packed = sys.argv[1:]
+    spec = msgspec.structs.replace(load_world("plain"), accounts=200, requests=4.0, seed=int(seed))
+    simulate(spec, Path(out), processes=int(processes), compressed=packed == "1")
 """
 
 
-def run(folder: Path, seed: int, hash_seed: str) -> dict[str, bytes]:
+def run(
+    folder: Path, seed: int = 5, hash_seed: str = "1", processes: int = 1, packed: bool = False
+) -> dict[str, bytes]:
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    subprocess.run([sys.executable, "-c", SCRIPT, str(folder), str(seed)], check=True, env=environment)
+    arguments = [str(folder), str(seed), str(processes), str(int(packed))]
+    subprocess.run([sys.executable, "-c", SCRIPT, *arguments], check=True, env=environment)
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
 
 
-def test_the_hash_seed_changes_nothing(tmp_path: Path) -> None:
-    assert run(tmp_path / "one", 5, "1") == run(tmp_path / "two", 5, "2")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return run(tmp_path_factory.mktemp("one"))
 
 
-def test_another_seed_is_another_world(tmp_path: Path) -> None:
-    one, two = run(tmp_path / "one", 5, "1"), run(tmp_path / "two", 6, "1")
-    assert one.keys() == two.keys() == {"events.ndjson", "labels.ndjson", "truth.csv", "world.json"}
-    assert all(one[name] != two[name] for name in one)
+def test_the_hash_seed_changes_nothing(made: dict[str, bytes], tmp_path: Path) -> None:
+    assert made == run(tmp_path, hash_seed="2")
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_the_number_of_processes_changes_nothing(made: dict[str, bytes], tmp_path: Path, processes: int) -> None:
+    assert made == run(tmp_path, processes=processes, hash_seed="random")
+
+
+def test_a_packed_log_holds_the_same_bytes(made: dict[str, bytes], tmp_path: Path) -> None:
+    files = run(tmp_path, processes=2, packed=True)
+    with zstandard.ZstdDecompressor().stream_reader(files.pop("events.ndjson.zst"), read_across_frames=True) as reader:
+        assert {**files, "events.ndjson": reader.read()} == made
+
+
+def test_another_seed_is_another_world(made: dict[str, bytes], tmp_path: Path) -> None:
+    other = run(tmp_path, seed=6)
+    assert made.keys() == other.keys() == {"events.ndjson", "labels.ndjson", "truth.csv", "world.json"}
+    assert all(made[name] != other[name] for name in made)
