@@ -25,14 +25,29 @@ Int32s = npt.NDArray[np.int32]
 def find_clusters(view: LinkView, pairs: pa.Table, toll_bits: float = TOLL_BITS) -> Int32s:
     """Cluster of each account, int32[N]: ordinals in the order of the first member, -1 for accounts in none.
 
-    The result depends on the accounts and pairs alone, not on the order of the pairs.
+    The result depends on the accounts and pairs alone, not on the order of the pairs nor on what accounts are called.
     """
     accounts = len(view.accounts)
-    ordered = pairs.sort_by([("a", "ascending"), ("b", "ascending")])
-    a, b = ordered["a"].to_numpy(), ordered["b"].to_numpy()
-    group = communities(a, b, ordered["bits"].to_numpy().astype(np.float64), accounts, toll_bits)
+    a, b, bits = (pairs[name].to_numpy() for name in ("a", "b", "bits"))
+    place = _places(view, a, b, bits)
+    low, high = np.minimum(place[a], place[b]), np.maximum(place[a], place[b])
+    order = np.lexsort((high, low))
+    group = communities(low[order], high[order], bits[order].astype(np.float64), accounts, toll_bits)[place]
     inside = group[a] == group[b]
     return _ordinals(_components(a[inside], b[inside], accounts))
+
+
+def _places(view: LinkView, a: Int32s, b: Int32s, bits: npt.NDArray[np.float32]) -> Int32s:
+    """int32[N]: the turn of each account in the search, by what it did and what it shares. Which group an account falls
+    to can hang on whose turn comes first; a turn by account id would let a name decide that."""
+    accounts = len(view.accounts)
+    ends = np.concatenate([a, b])
+    strongest = np.zeros(accounts, np.float32)
+    np.maximum.at(strongest, ends, np.concatenate([bits, bits]))
+    acts = [view.accounts[name].to_numpy() for name in ("events", "last_ms", "first_ms", "created_ms")]
+    place = np.empty(accounts, np.int32)
+    place[np.lexsort((strongest, np.bincount(ends, minlength=accounts), *acts))] = np.arange(accounts, dtype=np.int32)
+    return place
 
 
 def _components(a: Int32s, b: Int32s, accounts: int) -> Int32s:

@@ -148,7 +148,8 @@ def _pairs(
     total = np.zeros(accounts, np.float32)
     mask = np.zeros(accounts, np.int16)
     best = np.zeros(accounts, np.float32)
-    whole = np.zeros(accounts, np.float32)
+    # In double precision, so that the order of things, which is that of their names, is lost in rounding.
+    whole = np.zeros(accounts, np.float64)
     met = np.empty(accounts, np.int32)
     in_group = np.empty(accounts, np.int32)
     out_a, out_b = np.empty(1024, np.int32), np.empty(1024, np.int32)
@@ -181,7 +182,7 @@ def _pairs(
                     met[met_count] = b
                     met_count += 1
                 mask[b] |= np.int16(1 << current)
-                total[b] += best[b] + min(best[b], np.float32(REMAINDER) * (whole[b] - best[b]))
+                total[b] += best[b] + min(best[b], REMAINDER * (whole[b] - best[b]))
                 best[b] = 0.0
                 whole[b] = 0.0
         near = met[:met_count]
