@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphsvc.simulate.dice import Dice
+from graphsvc.simulate.plan import Unit
 from graphsvc.simulate.scene import DAY_MS, HOUR_MS, Scene
 from graphsvc.simulate.spec import Archetype
 
@@ -20,15 +21,19 @@ class Fate:
     heir_of: int | None = None
 
 
-def unit_begin_ms(archetype: Archetype, scene: Scene, dice: Dice) -> int:
-    """When the unit's first account signs up; before the world's start for an aged unit."""
+def unit_begin_ms(unit: Unit, scene: Scene, dice: Dice) -> int:
+    """When the unit's first account signs up: with its wave, or before the world's start for an aged unit."""
+    archetype = unit.archetype
+    if unit.call is not None:
+        at = unit.call.at
+        called_ms = scene.release_ms if at is None else scene.start_ms + int(at * (scene.end_ms - scene.start_ms))
+        return min(called_ms + int(dice.random() * unit.call.hours * HOUR_MS), scene.end_ms - DAY_MS)
     if dice.chance(dice.between(archetype.signups.aged)):
         return scene.start_ms - int(dice.between(AGED_DAYS) * DAY_MS)
     return scene.start_ms + int(dice.between((0.0, 0.85)) * (scene.end_ms - scene.start_ms))
 
 
-def innocent_fates(archetype: Archetype, size: int, scene: Scene, dice: Dice) -> list[Fate]:
-    begin_ms = unit_begin_ms(archetype, scene, dice)
+def innocent_fates(archetype: Archetype, size: int, begin_ms: int, scene: Scene, dice: Dice) -> list[Fate]:
     spread_ms = _spread_ms(archetype, begin_ms, scene, dice)
     return [Fate(_inside(begin_ms + int(dice.random() * spread_ms), scene, dice)) for _ in range(size)]
 
@@ -38,12 +43,11 @@ def _spread_ms(archetype: Archetype, begin_ms: int, scene: Scene, dice: Dice) ->
     return min(dice.between_log(archetype.signups.hours) * HOUR_MS, scene.end_ms - DAY_MS - begin_ms)
 
 
-def ring_fates(archetype: Archetype, size: int, scene: Scene, dice: Dice) -> list[Fate]:
+def ring_fates(archetype: Archetype, size: int, begin_ms: int, scene: Scene, dice: Dice) -> list[Fate]:
     """Fates of a ring: a first pool, waves of partial bans where the ring is found, successors within hours or days.
 
     Accounts of the reserve that no ban called for join as growth.
     """
-    begin_ms = unit_begin_ms(archetype, scene, dice)
     spread_ms = _spread_ms(archetype, begin_ms, scene, dice)
     reserve = int(size * dice.between((0.1, 0.4)))
     fates = [

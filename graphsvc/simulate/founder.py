@@ -11,14 +11,17 @@ from graphsvc.simulate import people
 from graphsvc.simulate.budget import policies_of
 from graphsvc.simulate.dice import Dice
 from graphsvc.simulate.fates import Fate
+from graphsvc.simulate.marks import Cover
 from graphsvc.simulate.member import Face, Habits, Member
 from graphsvc.simulate.people import Card, Mailboxes, Wallet
-from graphsvc.simulate.scene import DAY_MS, MODELS, TOOLS, Scene
+from graphsvc.simulate.scene import DAY_MS, HOUR_MS, MODELS, TOOLS, Scene
 from graphsvc.simulate.spec import Archetype, Range
 from graphsvc.simulate.talk import pasted
 
 T = TypeVar("T")
 ZONES = (-8.0, -6.0, -5.0, -3.0, 0.0, 1.0, 1.0, 2.0, 3.0, 5.5, 7.0, 8.0, 9.0, 10.0)
+QUICK_HOURS, SLOW_HOURS = (1.0, 20.0), (2.0, 300.0)
+"""How long it takes from a release until as much of somebody's traffic as ever will has moved to the new model."""
 MEAN_LOGNORMAL = 0.5
 """The mean of a log-normal is exp(s²/2); volumes are divided by it."""
 
@@ -61,13 +64,16 @@ class Levels:
     verbosity: float
     volume: float
     adopts: float
+    adopts_ms: int
     inherit: float
 
 
 class Founder:
-    """`kin` are dice that all units of one operator share: its policies, mail domain and cards are drawn by them."""
+    """`kin` are dice that all units of one operator share: its policies, mail domain and cards are drawn by them.
+    `cover`: the innocents on whom the unit leans."""
 
-    def __init__(self, archetype: Archetype, scene: Scene, dice: Dice, kin: Dice) -> None:
+    def __init__(self, archetype: Archetype, scene: Scene, dice: Dice, kin: Dice, cover: Cover | None = None) -> None:
+        self.cover = cover or Cover()
         self._archetype, self._scene, self._dice = archetype, scene, dice
         policies = policies_of(archetype, kin)
         self._addresses, self._devices = policies.addresses, policies.devices
@@ -98,7 +104,7 @@ class Founder:
             joined_ms=fate.joined_ms,
             until_ms=until_ms,
             banned_ms=fate.banned_ms,
-            mail=self._mailboxes.make(self._mail_source(), dice),
+            mail=self._mail_address(),
             phone=(self._phones.take(dice) or people.phone(dice)) if dice.chance(levels.phone) else None,
             org=self._org,
             referral=self._referral_code(),
@@ -116,6 +122,14 @@ class Founder:
     def face_for_stolen(self) -> Face:
         """The face under which the unit uses an account that is not its own."""
         return self._face(None, via_api=False)
+
+    def face_of(self, member: Member) -> Face:
+        """A new face for an account that the unit goes on using."""
+        return self._face(None, via_api=member.key is not None)
+
+    def new_card(self) -> Card:
+        """Another instrument for an account that goes on paying."""
+        return self._instruments.take(self._dice) or self._wallet.card(self._dice)
 
     def _draw_levels(self) -> Levels:
         dice, archetype, activity = self._dice, self._archetype, self._archetype.activity
@@ -136,7 +150,11 @@ class Founder:
             turns=dice.between(activity.turns),
             verbosity=dice.between_log(activity.verbosity),
             volume=dice.between_log(activity.volume),
-            adopts=dice.between(archetype.relay.pivot if archetype.relay else activity.adopts),
+            adopts=max(
+                dice.between(archetype.relay.pivot if archetype.relay else activity.adopts),
+                dice.between(self._scene.adopts),
+            ),
+            adopts_ms=int(dice.between_log(QUICK_HOURS if archetype.relay else SLOW_HOURS) * HOUR_MS),
             inherit=dice.between(archetype.provider.inherit),
         )
 
@@ -168,6 +186,8 @@ class Founder:
         device = self._shared_devices.take(dice)
         own: list[Device] = [self._device(via_api) for _ in range(dice.whole(self._devices.own))]
         keeps = self._archetype.provider.keeps
+        if self.cover.person and dice.chance(self.cover.device):
+            own = [self.cover.person.face.devices[0]] if self.cover.person.face.devices else own
         if past and "network" in keeps and dice.chance(levels.inherit):
             address = past.shared_address
         if past and "device" in keeps and dice.chance(levels.inherit):
@@ -187,6 +207,8 @@ class Founder:
             mobile=levels.mobile,
             vpn=levels.vpn,
             roaming=levels.roaming,
+            hub=self.cover.hub,
+            hub_use=self.cover.addresses,
         )
 
     def _device(self, via_api: bool) -> Device:
@@ -194,17 +216,29 @@ class Founder:
 
     def _card(self, predecessor: Member | None) -> Card | None:
         dice = self._dice
+        person = self.cover.person
+        if person and person.card and dice.chance(self.cover.card):
+            return person.card
         if not dice.chance(self._levels.paying):
             return None
         keeps = "payment" in self._archetype.provider.keeps
         if keeps and predecessor and predecessor.card and dice.chance(self._levels.inherit * 0.3):
             return predecessor.card
-        return self._instruments.take(dice) or self._wallet.card(dice)
+        return self.new_card()
+
+    def _mail_address(self) -> str:
+        dice, person = self._dice, self.cover.person
+        if person and dice.chance(self.cover.mail):
+            name, domain = person.mail.split("@")
+            return f"{name.split('+')[0]}+{dice.word(4)}@{domain}"
+        return self._mailboxes.make(self._mail_source(), dice)
 
     def _mail_source(self) -> str:
         return self._source if self._dice.chance(self._one_source) else self._dice.pick(self._mail.sources)
 
     def _referral_code(self) -> str | None:
+        if self.cover.code and self._dice.chance(self.cover.referral):
+            return self.cover.code
         if self._dice.chance(self._levels.referral):
             return self._referral
         return self._dice.popular(people.PROMOTIONS) if self._dice.chance(0.04) else None
@@ -230,6 +264,7 @@ class Founder:
             verbosity=levels.verbosity * dice.between_log((0.6, 1.6)),
             models=(dice.one(MODELS), dice.one(MODELS)),
             adopts=levels.adopts,
+            adopts_ms=levels.adopts_ms,
             tools=tools,
             areas=[pack.areas[index] for index in areas],
             system=dice.one(pack.agent_system).draw(dice) if dice.chance(0.5 if via_api else 0.15) else "",

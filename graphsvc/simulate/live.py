@@ -51,7 +51,8 @@ def status_of(member: Member, ms: int, dice: Dice) -> int:
 def asked(member: Member, messages: list[Message], ms: int, status: int, scene: Scene, dice: Dice) -> Asked:
     """A request of the account's habits, with the output that its status allows."""
     habits = member.habits
-    released = ms > scene.release_ms and dice.chance(habits.adopts)
+    moved = min(1.0, (ms - scene.release_ms) / habits.adopts_ms)
+    released = moved > 0 and dice.chance(habits.adopts * moved)
     output = int(habits.verbosity * dice.lognormvariate(0.0, 0.6)) if status == 200 else 0
     return Asked(messages, NEW_MODEL if released else dice.one(habits.models), status, output)
 
@@ -134,16 +135,21 @@ def enrol(member: Member, face: Face, scene: Scene, scribe: Scribe, dice: Dice) 
     """The signup and the payments of an account."""
     ip, device = face.session(member.signup_ms, dice)
     scribe.signup(member, ip, device, dice)
-    if member.card:
-        for ms, outcome in _payments(member, scene, dice):
-            scribe.payment(member, member.card, ms, outcome, dice)
+    pay(member, member.signup_ms, scene, scribe, dice)
     if dice.chance(0.006) and scene.start_ms < member.until_ms:
         ms = max(member.joined_ms, scene.start_ms) + 1
         scribe.enforcement(member, ms + dice.below(max(1, member.until_ms - ms)), "warned", "usage policy", dice)
 
 
-def _payments(member: Member, scene: Scene, dice: Dice) -> Iterator[tuple[int, str]]:
-    ms = member.signup_ms + int(dice.expovariate(1 / 6.0) * HOUR_MS)
+def pay(member: Member, from_ms: int, scene: Scene, scribe: Scribe, dice: Dice) -> None:
+    """The account's payments from a moment on, by its card if it has one."""
+    if member.card:
+        for ms, outcome in _payments(member, from_ms, scene, dice):
+            scribe.payment(member, member.card, ms, outcome, dice)
+
+
+def _payments(member: Member, from_ms: int, scene: Scene, dice: Dice) -> Iterator[tuple[int, str]]:
+    ms = from_ms + int(dice.expovariate(1 / 6.0) * HOUR_MS)
     while ms < member.until_ms:
         if dice.chance(member.declined):
             yield ms, "declined"

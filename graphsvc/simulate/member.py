@@ -18,7 +18,8 @@ WINDOW_MS = 5 * HOUR_MS
 
 @dataclass(slots=True)
 class Face:
-    """Devices and addresses of an account. Sessions must be asked for in the order of time."""
+    """Devices and addresses of an account. Sessions must be asked for in the order of time. `hub`: addresses of
+    innocents among whom the account hides in `hub_use` of its sessions."""
 
     internet: Internet
     devices: Sequence[Device]
@@ -32,6 +33,8 @@ class Face:
     mobile: float
     vpn: float
     roaming: float
+    hub: Sequence[str] = ()
+    hub_use: float = 0.0
     lease_until_ms: int = 0
     own_address: str = ""
 
@@ -40,6 +43,8 @@ class Face:
         return self._address(ms, dice), self._device(dice)
 
     def _address(self, ms: int, dice: Dice) -> str:
+        if self.hub and dice.chance(self.hub_use):
+            return dice.one(self.hub)
         point = dice.random()
         if point < self.mobile:
             return dice.one(self.carrier)
@@ -62,7 +67,8 @@ class Face:
 
 @dataclass(slots=True)
 class Habits:
-    """How somebody uses the service. `volume`: requests in the whole world; `limit`: requests in a five-hour window."""
+    """How somebody uses the service. `volume`: requests in the whole world; `limit`: requests in a five-hour window;
+    `adopts`: share of them that goes to a new model, reached `adopts_ms` after its release."""
 
     volume: int
     rhythm: str
@@ -71,6 +77,7 @@ class Habits:
     verbosity: float
     models: Sequence[str]
     adopts: float
+    adopts_ms: int
     tools: Sequence[str]
     areas: Sequence[Area]
     system: str

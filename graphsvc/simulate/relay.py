@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from graphsvc.events.types import Device, Message
 from graphsvc.simulate.dice import Dice
 from graphsvc.simulate.live import FAULT, LIMITED, MINUTE_MS, OVERLOADED, UNAUTHORISED, asked, moment_ms, status_of
+from graphsvc.simulate.marks import Cover
 from graphsvc.simulate.member import WINDOW_MS, Habits, Member
 from graphsvc.simulate.scene import HOUR_MS, Scene
 from graphsvc.simulate.scribe import Scribe
@@ -16,6 +17,7 @@ from graphsvc.simulate.spec import Relay
 from graphsvc.simulate.talk import Talk
 
 SHARD = 64
+DECOY_CHANCE = 0.1
 COOLDOWN_MS = {OVERLOADED: 600_000, FAULT: 300_000, UNAUTHORISED: 1_800_000}
 
 
@@ -105,7 +107,14 @@ class Operation:
     """One ring's traffic through its pool."""
 
     def __init__(
-        self, relay: Relay, members: Sequence[Member], talk: Talk, scene: Scene, scribe: Scribe, dice: Dice
+        self,
+        relay: Relay,
+        members: Sequence[Member],
+        talk: Talk,
+        scene: Scene,
+        scribe: Scribe,
+        dice: Dice,
+        cover: Cover | None = None,
     ) -> None:
         self._talk, self._scene, self._scribe, self._dice = talk, scene, scribe, dice
         self._ttl_ms = int(dice.between_log(relay.ttl_minutes) * MINUTE_MS)
@@ -117,6 +126,7 @@ class Operation:
         self._from_ms = max(scene.start_ms, min(member.joined_ms for member in members))
         self._until_ms = min(scene.end_ms, max(member.until_ms for member in members))
         self._customers = self._users(relay)
+        self._decoy, self._decoy_turns = _decoy(cover) if cover else (None, 0)
 
     def run(self) -> None:
         """Carries the whole workload: as many requests as the pool's accounts are meant to make."""
@@ -163,7 +173,7 @@ class Operation:
 
     def _step(self, thread: Thread, ms: int) -> int | None:
         """One request of the thread. Gives the time of its next one, None where it is over."""
-        seat = self._seat(thread, ms)
+        seat = self._lured(thread, ms) or self._seat(thread, ms)
         if seat is None:
             return None
         asks_again = bool(thread.messages) and thread.messages[-1].role == "user"
@@ -183,6 +193,15 @@ class Operation:
         if thread.turns <= 0:
             return None
         return ms + int(MINUTE_MS * min(90.0, self._dice.lognormvariate(0.9, 1.2))) + 1000
+
+    def _lured(self, thread: Thread, ms: int) -> Seat | None:
+        """The framed person's account, into which the operator feeds a running conversation now and then."""
+        if not self._decoy_turns or not thread.messages or not self._dice.chance(DECOY_CHANCE):
+            return None
+        if self._decoy is None or not self._decoy.ready(ms):
+            return None
+        self._decoy_turns -= 1
+        return self._decoy
 
     def _seat(self, thread: Thread, ms: int) -> Seat | None:
         """The thread's own account while its session lasts, else another one, to which the conversation hops."""
@@ -215,3 +234,10 @@ class Operation:
                 self._scribe.enforcement(seat.member, ms + 901, "rate_limited", "five-hour limit", self._dice)
         else:
             seat.rests_until_ms = ms + COOLDOWN_MS[status]
+
+
+def _decoy(cover: Cover) -> tuple[Seat | None, int]:
+    """A seat that the framed person's account never asked for, and how many turns it is given."""
+    if cover.person is None:
+        return None, 0
+    return Seat(cover.person, 0.0, 0, 24, frozenset()), cover.hops

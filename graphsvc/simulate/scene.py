@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from graphsvc.simulate.dice import Dice, mean_log
 from graphsvc.simulate.pack import Pack, load_pack
 from graphsvc.simulate.people import Issuers, Workshop, load_clients
 from graphsvc.simulate.places import Internet
-from graphsvc.simulate.spec import Archetype, Review, WorldSpec
+from graphsvc.simulate.plan import Unit, plan
+from graphsvc.simulate.spec import NEVER, Archetype, Later, Range, Review, WorldSpec
 
 OWN_TEXT_SHARE = 0.4
 HOUR_MS = 3_600_000
@@ -26,7 +27,9 @@ TOOLS = ("search_web", "read_file", "write_file", "run_shell", "get_weather", "q
 @dataclass(frozen=True)
 class Scene:
     """`scale`: requests of an account whose volume factor is 1, so that the world's mean is what its spec says.
-    `own_share`: how many ordinary questions are public prompts (`own_texts`) that one unit alone uses."""
+    `own_share`: how many ordinary questions are public prompts (`own_texts`) that one unit alone uses.
+    `later`: the change of tactics; `adopts`: how much of everybody's traffic moves to the new model at least; `marks`:
+    units of the groups on which operators lean."""
 
     seed: int
     start_ms: int
@@ -41,6 +44,21 @@ class Scene:
     own_texts: Sequence[str]
     archetypes: Mapping[str, Archetype]
     review: Review | None = None
+    later: Later | None = None
+    adopts: Range = NEVER
+    marks: Mapping[str, Sequence[Unit]] = field(default_factory=dict)
+
+    @property
+    def later_ms(self) -> int:
+        """When tactics change; the world's end where they do not."""
+        share = self.later.after if self.later else 1.0
+        return self.start_ms + int(share * (self.end_ms - self.start_ms))
+
+    def archetype_at(self, archetype: Archetype, ms: int) -> Archetype:
+        """The archetype as it is at a moment of the world."""
+        if self.later is None or ms < self.later_ms:
+            return archetype
+        return self.later.archetypes.get(archetype.name, archetype)
 
 
 def set_scene(spec: WorldSpec) -> Scene:
@@ -54,7 +72,7 @@ def set_scene(spec: WorldSpec) -> Scene:
         seed=spec.seed,
         start_ms=start_ms,
         end_ms=start_ms + spec.days * DAY_MS,
-        release_ms=start_ms + int(dice.between((0.3, 0.8)) * spec.days * DAY_MS),
+        release_ms=start_ms + int(dice.between(spec.release.at) * spec.days * DAY_MS),
         scale=spec.requests / _mean_volume(spec),
         internet=Internet(spec.accounts, dice, Path(spec.networks) if spec.networks else None),
         issuers=Issuers(spec.accounts, dice),
@@ -64,7 +82,21 @@ def set_scene(spec: WorldSpec) -> Scene:
         own_texts=own,
         archetypes=spec.archetypes,
         review=spec.review,
+        later=spec.later,
+        adopts=spec.release.adopts or NEVER,
+        marks=_marks(spec),
     )
+
+
+def _marks(spec: WorldSpec) -> dict[str, list[Unit]]:
+    """The units of those groups on which operators lean."""
+    known = [*spec.archetypes.values(), *(spec.later.archetypes.values() if spec.later else ())]
+    named = {group for it in known if it.poison for group in (*it.poison.hides, *it.poison.frames)}
+    marks: dict[str, list[Unit]] = {}
+    for unit in plan(spec) if named else ():
+        if unit.archetype.name in named:
+            marks.setdefault(unit.archetype.name, []).append(unit)
+    return marks
 
 
 def _start_ms(text: str) -> int:
@@ -76,7 +108,9 @@ def _start_ms(text: str) -> int:
 
 
 def _mean_volume(spec: WorldSpec) -> float:
-    mixes = ((spec.operators, sum(spec.abusive_share) / 2), (spec.innocents, 1 - sum(spec.abusive_share) / 2))
+    abusive, called = sum(spec.abusive_share) / 2, sum(wave.share for wave in spec.waves)
+    mixes = [(spec.operators, abusive), (spec.innocents, max(0.0, 1 - abusive - called))]
+    mixes += [({wave.group: 1.0}, wave.share) for wave in spec.waves]
     total = 0.0
     for mix, share in mixes:
         whole = sum(mix.values()) or 1.0

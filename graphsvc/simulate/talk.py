@@ -33,15 +33,27 @@ class Talk:
         self._harness = [text.draw(dice) for text in dice.sample(list(scene.pack.benchmark), 2)]
         if dice.chance(OWN_HARNESS):
             self._harness = [f"{pasted(scene.pack, dice, *NOTE)}\n{{item}}"]
+        self._borrowed, self._borrowed_share = "", 0.0
         self._playbook: Playbook | None = None
         if "template" in archetype.prompts:
             self._playbook = Playbook(archetype.templates, scene.pack, kin, dice)
             self._bespoke = kin.between(archetype.templates.bespoke)
 
+    @property
+    def vendor(self) -> str:
+        """The system prompt of the unit's vendor."""
+        return self._vendor[0]
+
+    def borrow(self, system: str, share: float) -> None:
+        """From now on a share of the conversations goes under this system prompt of others."""
+        self._borrowed, self._borrowed_share = system, share
+
     def opening(self, habits: Habits) -> list[Message]:
         """The messages of a first request."""
         source = self._dice.pick(self._mix)
         system, user = self._opening(source, habits)
+        if self._borrowed and self._dice.chance(self._borrowed_share):
+            system = self._borrowed
         first = [Message("system", system)] if system else []
         return [*first, Message("user", user)]
 

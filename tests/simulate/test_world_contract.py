@@ -16,6 +16,7 @@ from msgspec import UNSET
 from graphsvc.simulate import load_world, simulate
 from tests.simulate.made import Made, make
 
+TRUTH_COLUMNS = ("account_id", "abusive", "kind", "ring", "operator", "group", "unit", "person")
 CONTRACT = Path(__file__).parents[1] / "contract"
 
 
@@ -85,7 +86,7 @@ def test_zst_has_the_same_lines(tmp_path: Path) -> None:
 def test_truth_has_its_columns_and_the_world_its_parameters(tmp_path: Path) -> None:
     made = make(tmp_path, "plain", accounts=120, requests=2.0, seed=3)
     with (tmp_path / "truth.csv").open(encoding="utf-8") as file:
-        assert next(csv.reader(file)) == ["account_id", "abusive", "kind", "ring", "operator", "group"]
+        assert next(csv.reader(file)) == list(TRUTH_COLUMNS)
     world = json.loads((tmp_path / "world.json").read_text(encoding="utf-8"))
     assert world["spec"]["seed"] == 3
     assert world["summary"]["events"] == len(made.events)
