@@ -167,6 +167,13 @@ ORDER BY account, occurred_ms
 """  # noqa: S608
 
 
+BANS = """
+SELECT account_id, occurred_ms, action FROM events
+WHERE action IN ('suspended', 'banned', 'reinstated')
+ORDER BY occurred_ms, account_id, action
+"""
+
+
 def literals(texts: Iterable[str]) -> str:
     """A SQL list of text literals."""
     return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 
 from graphsvc.errors import Unavailable
 from graphsvc.ledger.base import Stored
 from graphsvc.links import segments
 from graphsvc.links.columns import columns_of
 from graphsvc.links.segments import Segment
-from graphsvc.links.view import LinkView, moments_of, view_of
+from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
 
 FORMAT = "v1"
 BATCH_RECORDS = 100_000
@@ -66,6 +67,11 @@ class LinkTables:
         """The moments by which these shares (0 to 1) of the events that occurred by `as_of_ms` had occurred."""
         live = segments.live(segments.present(self._segments))
         return moments_of([self._segments / segment.name for segment in live], shares, as_of_ms)
+
+    def bans(self, as_of_ms: int) -> pa.Table:
+        """Suspensions, bans and reinstatements by `as_of_ms`: account_id, occurred_ms, action; in order of time."""
+        live = segments.live(segments.present(self._segments))
+        return bans_of([self._segments / segment.name for segment in live], as_of_ms)
 
     def sync(self, ledger: Source, progress: Callable[[int], None] = _silent) -> int:
         """Appends what the ledger has beyond `offset`, and returns the new offset.

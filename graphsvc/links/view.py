@@ -65,6 +65,13 @@ def moments_of(segments: Sequence[Path], shares: Sequence[float], as_of_ms: int)
     return [int(moment) for moment in row[0]] if row and row[0] else []
 
 
+def bans_of(segments: Sequence[Path], as_of_ms: int) -> pa.Table:
+    """Enforcement that bans or reinstates, by `as_of_ms`: account_id, occurred_ms, action; in order of time."""
+    with duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY}) as database:
+        _open(database, segments, as_of_ms)
+        return _table(database, queries.BANS)
+
+
 def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
     database.execute(queries.ACCOUNTS)
     _add_families(database)
