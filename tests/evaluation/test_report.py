@@ -1,0 +1,196 @@
+"""The report is one page that says everything, takes words as words and needs nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+from graphsvc.errors import BadUsage
+from graphsvc.evaluation.figures import Estimate, Report
+from graphsvc.evaluation.report import page, write_report
+from tests.evaluation import report_factory as made_up
+
+REPORTS = {"one": made_up.one_log(), "many": made_up.many_worlds()}
+
+
+@pytest.fixture(scope="module", params=REPORTS)
+def text(request: pytest.FixtureRequest) -> str:
+    return page(REPORTS[request.param])
+
+
+@pytest.fixture
+def soup(text: str) -> BeautifulSoup:
+    return BeautifulSoup(text, "html.parser")
+
+
+def test_nothing_comes_from_elsewhere(text: str, soup: BeautifulSoup) -> None:
+    assert not re.search(r"https?://|url\(|@import|src=", text)
+    assert [link["href"] for link in soup.find_all("link")] == ["data:,"]
+    assert soup.find_all(["script", "img", "iframe", "object", "embed"]) == []
+    assert all(link["href"].startswith("#") for link in soup.find_all("a"))
+
+
+def test_every_link_within_the_page_has_its_end(soup: BeautifulSoup) -> None:
+    ids = [one["id"] for one in soup.find_all(id=True)]
+    assert len(ids) == len(set(ids))
+    assert {str(link["href"])[1:] for link in soup.find_all("a")} <= set(ids)
+    assert {one["aria-labelledby"] for one in soup.find_all(attrs={"aria-labelledby": True})} <= set(ids)
+
+
+def test_every_chart_has_a_name_a_description_and_one_sentence_below(soup: BeautifulSoup) -> None:
+    figures = soup.find_all("figure")
+    assert len(figures) > 10
+    for figure in figures:
+        chart, below = figure.find("svg"), figure.find("figcaption").get_text()
+        assert chart["role"] == "img"
+        assert chart.find("title").get_text()
+        assert chart.find("desc").get_text()
+        assert below.count(".") - len(re.findall(r"\d\.\d", below)) == 1, below
+        assert "interval" in below
+
+
+def test_every_table_has_a_caption_and_heads_with_a_scope(soup: BeautifulSoup) -> None:
+    for table in soup.find_all("table"):
+        assert table.find("caption").get_text(strip=True)
+        assert all(head.get("scope") in ("col", "row") for head in table.find_all("th"))
+        columns = len(table.select("thead th"))
+        assert all(len(row.find_all(["th", "td"])) == columns for row in table.select("tbody tr"))
+
+
+def test_no_figure_is_shown_as_nan_or_none(soup: BeautifulSoup) -> None:
+    assert not re.search(r"\b(nan|None|inf)\b", str(soup.find("main")))
+
+
+def test_every_dash_has_a_word_why() -> None:
+    soup = BeautifulSoup(page(made_up.many_worlds()), "html.parser")
+    dashes = [cell for cell in soup.find_all("td", class_="n") if cell.get_text(strip=True).startswith("—")]
+    reasons = {cell.find("span").get_text() for cell in dashes if cell.find("span")}
+    assert reasons == {"no ring in this world", "no abusive account"}
+
+
+def test_the_summary_gives_the_bad_before_the_rest(soup: BeautifulSoup) -> None:
+    first = soup.select_one("section.card")
+    assert first is not None
+    assert [head.get_text() for head in first.find_all("h3")] == ["Where it is bad", "The rest"]
+    assert "innocent accounts are accused" in first.get_text()
+
+
+def test_one_log_has_all_parts_and_no_comparison() -> None:
+    heads = _heads(made_up.one_log())
+    assert heads == [
+        "How good detection is, and how it fails",
+        "Where it is bad",
+        "The rest",
+        "this log",
+        "Innocents",
+        "Ways of judging, side by side",
+        "Accounts",
+        "By age of the account",
+        "Rings and clusters",
+        "Ablations",
+        "What it costs to evade",
+    ]
+
+
+def test_several_evaluations_are_compared_at_the_top() -> None:
+    heads = _heads(made_up.many_worlds())
+    assert heads[3] == "All evaluations side by side"
+    assert [head for head in heads if "seed" in head] == ["plain, seed 51", "evasive, seed 51", "quiet, seed 51"]
+
+
+def test_parts_that_were_not_asked_for_are_left_out() -> None:
+    bare = replace(made_up.evaluation(), innocents=(), ages=(), methods=(), split=())
+    heads = _heads(Report("evaluate", (bare,), ()))
+    assert [head for head in heads[3:] if head != bare.name] == ["Accounts", "Rings and clusters"]
+
+
+def test_a_run_without_an_evaluation_says_so() -> None:
+    assert "Nothing was evaluated." in page(Report("evaluate", (), ()))
+
+
+def test_every_ring_stands_in_the_table_the_missed_first() -> None:
+    soup = BeautifulSoup(page(made_up.one_log()), "html.parser")
+    table = next(each for each in soup.find_all("table") if each.find("th").get_text() == "Ring")
+    rows = [[cell.get_text(strip=True) for cell in row.find_all(["th", "td"])] for row in table.select("tbody tr")]
+    assert len(rows) == len(made_up.RINGS)
+    assert rows[0] == ["ring-04", "distillation", "22", "0%", "— never", "—"]
+    assert rows[2][0] == "ring-09"
+    assert rows[-1] == ["ring-08", "distillation", "77", "62.0%", "0.4 h", "4"]
+
+
+def test_the_foot_holds_command_moment_and_model() -> None:
+    foot = BeautifulSoup(page(made_up.one_log()), "html.parser").find("footer")
+    assert foot is not None
+    for part in ("graphsvc evaluate --truth truth.csv", "2026-03-01T00:00:00Z", "2026-02-01-4f1a2b3c", "truth file"):
+        assert part in foot.get_text()
+
+
+def test_markup_in_any_text_comes_out_as_text() -> None:
+    evil = '<script>alert("x")</script>'
+    soup = BeautifulSoup(page(_spoilt(made_up.one_log(), evil)), "html.parser")
+    assert soup.find_all("script") == []
+    assert soup.get_text().count("alert(") > 20
+
+
+def test_the_same_report_gives_the_same_bytes() -> None:
+    assert page(made_up.many_worlds()) == page(made_up.many_worlds())
+
+
+def test_a_world_where_everything_is_undefined_can_be_drawn() -> None:
+    text = page(_undefined(made_up.one_log()))
+    assert "—" in text
+    assert not re.search(r"\bnan\b", text)
+
+
+def test_the_file_is_whole_and_replaces_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("older")
+    write_report(path, made_up.one_log())
+    assert path.read_text(encoding="utf-8") == page(made_up.one_log())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadUsage, match=r"nowhere/report\.html"):
+        write_report(tmp_path / "nowhere" / "report.html", made_up.one_log())
+
+
+def test_a_name_that_is_taken_by_a_folder_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(BadUsage, match="taken"):
+        write_report(tmp_path / "taken", made_up.one_log())
+    assert [one.name for one in tmp_path.iterdir()] == ["taken"]
+
+
+def _heads(report: Report) -> list[str]:
+    return [
+        head.get_text(strip=True) for head in BeautifulSoup(page(report), "html.parser").find_all(["h1", "h2", "h3"])
+    ]
+
+
+def _spoilt(report: Report, text: str) -> Report:
+    """The same with `text` after every string."""
+    return _mapped(report, lambda leaf: f"{leaf}{text}" if isinstance(leaf, str) else leaf)
+
+
+def _undefined(report: Report) -> Report:
+    """The same with every figure undefined; curves, which are measured points, stay."""
+    return _mapped(report, lambda leaf: made_up.NAN if isinstance(leaf, Estimate) else leaf)
+
+
+def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
+    """The value with `change` made at each part, however deep."""
+    changed = change(value)
+    if isinstance(changed, tuple):
+        return tuple(_mapped(part, change) for part in changed)
+    if changed is value and is_dataclass(changed):
+        return replace(
+            changed, **{field.name: _mapped(getattr(changed, field.name), change) for field in fields(changed)}
+        )
+    return changed

@@ -1,0 +1,137 @@
+"""The summary in plain words follows from the figures, and cannot flatter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from graphsvc.evaluation import summary
+from graphsvc.evaluation.figures import Estimate, Evaluation, GroupFigures, Report
+from tests.evaluation import report_factory as made_up
+
+
+def said(*evaluations: Evaluation, bad: bool | None = None) -> list[str]:
+    return [one.finding.text for one in summary.statements(evaluations) if bad is None or one.finding.bad is bad]
+
+
+def line_about(words: str, *evaluations: Evaluation) -> summary.Statement:
+    found = [one for one in summary.statements(evaluations) if words in one.finding.text]
+    assert len(found) == 1, words
+    return found[0]
+
+
+def with_recall(recall: Estimate) -> Evaluation:
+    one = made_up.evaluation()
+    return replace(one, clusters=replace(one.clusters, ring_recall=recall))
+
+
+def test_the_bad_stands_first() -> None:
+    order = [one.finding.bad for one in summary.statements([made_up.evaluation()])]
+    assert order == sorted(order, reverse=True)
+    assert set(order) == {True, False}
+
+
+def test_counts_are_those_of_the_figures() -> None:
+    totals = summary.totals(made_up.one_log())
+    assert (totals.rings_found, totals.rings) == (7, 9)
+    assert (totals.innocents_accused, totals.innocents) == (28, 3_700)
+    assert (totals.people_accused, totals.people) == (19, 3_340)
+    assert totals.worst_group is not None
+    assert totals.worst_group.group == "mail_alias"
+
+
+def test_several_worlds_add_up_and_a_quiet_one_has_no_ring() -> None:
+    totals = summary.totals(made_up.many_worlds())
+    assert (totals.rings_found, totals.rings, totals.innocents) == (14, 18, 11_100)
+
+
+def test_nobody_accused_is_no_worst_group() -> None:
+    spared = tuple(
+        replace(group, accused=0, people_accused=0, rate=Estimate(0.0, 0.0, 0.01)) for group in made_up.groups()
+    )
+    totals = summary.totals(Report("evaluate", (replace(made_up.evaluation(), innocents=spared),), ()))
+    assert totals.worst_group is None
+    assert totals.innocents_accused == 0
+
+
+@pytest.mark.parametrize(
+    ("recall", "bad"),
+    [
+        (Estimate(0.95, 0.85, 1.0), False),
+        (Estimate(0.95, 0.6, 1.0), True),
+        (Estimate(0.95, math.nan, math.nan), False),
+        (Estimate(0.7, math.nan, math.nan), True),
+    ],
+)
+def test_a_figure_is_judged_by_the_worse_end_of_its_interval(recall: Estimate, bad: bool) -> None:
+    assert line_about("are missed", with_recall(recall)).finding.bad is bad
+
+
+def test_a_rate_is_judged_by_its_upper_end_and_its_group_found_by_it() -> None:
+    small = GroupFigures("tiny", 10, 3, 2, 0, 0, 0, Estimate(0.0, 0.0, 0.31))
+    one = replace(made_up.evaluation(), innocents=(*made_up.groups(), small))
+    assert [group.group for group in summary.worst_first(one.innocents)][:2] == ["tiny", "mail_alias"]
+    worst = line_about("Worst off", one).finding
+    assert worst.bad
+    assert "tiny, 0 of 10 accounts" in worst.text
+
+
+def test_groups_of_few_units_are_named_whatever_their_rate() -> None:
+    assert "classroom (3)" in line_about("too few independent units", made_up.evaluation()).finding.text
+
+
+def test_a_model_that_is_not_better_than_a_baseline_is_told_so() -> None:
+    shipped, trees, *rest = made_up.methods()
+    level = replace(made_up.evaluation(), methods=(shipped, replace(trees, accounts=shipped.accounts), *rest))
+    assert line_about("By average precision", level).finding.bad
+    assert "not clearly better than “trees”" in line_about("By average precision", level).finding.text
+    beaten = replace(level, methods=(replace(shipped, accounts=rest[1].accounts), trees))
+    assert "worse than “trees”" in line_about("By average precision", beaten).finding.text
+    ahead = replace(level, methods=(shipped, rest[1]))
+    assert not line_about("By average precision", ahead).finding.bad
+
+
+def test_without_another_method_nothing_is_compared() -> None:
+    alone = replace(made_up.evaluation(), methods=made_up.methods()[:1])
+    assert not any("By average precision" in text for text in said(alone))
+
+
+def test_a_quiet_world_says_so_and_has_no_figures_of_rings() -> None:
+    texts = said(made_up.evaluation(quiet=True))
+    assert any(text.startswith("There is no ring") for text in texts)
+    assert not any("missed" in text or "nan" in text or "reviewers" in text for text in texts)
+
+
+def test_few_rings_are_said_to_be_few() -> None:
+    assert line_about("Only 9 rings", made_up.evaluation()).finding.bad
+
+
+def test_of_several_worlds_the_worst_is_told_and_how_many_are_bad() -> None:
+    bad, good = with_recall(Estimate(0.2, 0.1, 0.4)), with_recall(Estimate(0.95, 0.9, 1.0))
+    statement = line_about("are missed", replace(good, name="good"), replace(bad, name="bad"))
+    assert (statement.name, statement.bad_in, statement.of) == ("bad", 1, 2)
+
+
+def test_names_with_braces_are_only_names() -> None:
+    odd = replace(made_up.groups()[-1], group="{0} {x} %s")
+    assert "{0} {x} %s" in line_about("Worst off", replace(made_up.evaluation(), innocents=(odd,))).finding.text
+
+
+def test_the_share_accused_is_counted_where_no_method_has_it() -> None:
+    one = replace(made_up.evaluation(), methods=())
+    assert summary.accused(one).value == 28 / 3_700
+    assert math.isnan(summary.accused(replace(one, innocents=())).value)
+
+
+def test_evasion_names_the_cheapest_step_that_halves_what_is_caught() -> None:
+    text = summary.of_evasion(made_up.evasion())
+    assert "$19.50" in text
+    assert "prompt templates" in text
+    assert "from 93.0% to 31.0%" in text
+
+
+def test_evasion_that_never_halves_it_names_the_last_step() -> None:
+    assert "payment instruments" in summary.of_evasion(made_up.evasion()[:3])
+    assert summary.of_evasion(()) == ""
