@@ -40,6 +40,11 @@ def moment_ms(from_ms: int, until_ms: int, rhythm: str, zone_hours: float, dice:
     return from_ms + int(dice.random() * (until_ms - from_ms))
 
 
+def sitting(turns: float, dice: Dice) -> int:
+    """Requests of somebody's session, who asks `turns` in a conversation."""
+    return 1 + int(dice.expovariate(1 / (1.8 * turns)))
+
+
 def status_of(member: Member, ms: int, dice: Dice) -> int:
     """What the service answers: its own faults now and then, 429 where the account's window is full."""
     if not member.admits(ms):
@@ -78,7 +83,7 @@ def use(
     habits, left = member.habits, volume
     sizes = []
     while left > 0:
-        sizes.append(min(left, 1 + int(dice.expovariate(1 / (1.8 * habits.turns)))))
+        sizes.append(min(left, sitting(habits.turns, dice)))
         left -= sizes[-1]
     starts = sorted(moment_ms(from_ms, until_ms, habits.rhythm, habits.zone_hours, dice) for _ in sizes)
     for start_ms, size in zip(starts, sizes, strict=True):

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 
 from graphsvc.events.types import Device, Message
 from graphsvc.simulate.dice import Dice
-from graphsvc.simulate.live import FAULT, LIMITED, MINUTE_MS, OVERLOADED, UNAUTHORISED, asked, moment_ms, status_of
+from graphsvc.simulate.live import (
+    FAULT,
+    LIMITED,
+    MINUTE_MS,
+    OVERLOADED,
+    UNAUTHORISED,
+    asked,
+    moment_ms,
+    sitting,
+    status_of,
+)
 from graphsvc.simulate.marks import Cover
 from graphsvc.simulate.member import WINDOW_MS, Habits, Member
 from graphsvc.simulate.scene import HOUR_MS, Scene
@@ -160,7 +170,9 @@ class Operation:
     def _thread(self) -> Thread:
         habits = self._dice.popular(self._customers)
         turns = 1 + int(self._dice.expovariate(1 / max(0.05, habits.turns - 0.5)))
-        return Thread(habits, min(turns, 12), self._pool.shard())
+        # A customer's sitting ends as anybody's does, and who asks little has short conversations.
+        most = min(12, sitting(habits.turns, self._dice), self._dice.one(self._members).habits.volume)
+        return Thread(habits, min(turns, most), self._pool.shard())
 
     def _arrival(self, thread: Thread) -> int:
         dice, span_ms = self._dice, self._until_ms - self._from_ms
