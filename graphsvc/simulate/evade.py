@@ -49,7 +49,7 @@ def _giving_up_one(archetype: Archetype, kind: str) -> Archetype:
         case "device":
             return replace(archetype, devices=tuple(_own_devices(policy) for policy in archetype.devices))
         case "payment":
-            return replace(archetype, payments=tuple(_own_cards(policy) for policy in archetype.payments))
+            return _own_bills(archetype)
         case "network":
             return replace(archetype, addresses=tuple(_own_addresses(policy) for policy in archetype.addresses))
         case "mail":
@@ -76,6 +76,12 @@ def _own_devices(policy: Devices) -> Devices:
 
 def _own_cards(policy: Payments) -> Payments:
     return replace(policy, instrument_by=None, one_bin=NEVER)
+
+
+def _own_bills(archetype: Archetype) -> Archetype:
+    """A card for each account, and no team plan for many."""
+    signups = replace(archetype.signups, org=NEVER)
+    return replace(archetype, payments=tuple(_own_cards(policy) for policy in archetype.payments), signups=signups)
 
 
 def _own_addresses(policy: Addresses) -> Addresses:

@@ -83,7 +83,7 @@ class Founder:
         self._wallet = Wallet(self._payments, scene.issuers, kin)
         self._levels = self._draw_levels()
         self._referral = dice.word(8).upper()
-        self._org = f"org_{dice.word(12)}" if archetype.signups.org else None
+        self._org, self._org_share = f"org_{dice.word(12)}", dice.between(archetype.signups.org)
         self._zone, self._rhythm = dice.one(ZONES), dice.pick(archetype.activity.rhythms)
         self._country = dice.one(people.COUNTRIES)
         self._areas = dice.sample(range(len(scene.pack.areas)), 4)
@@ -106,7 +106,7 @@ class Founder:
             banned_ms=fate.banned_ms,
             mail=self._mail_address(),
             phone=(self._phones.take(dice) or people.phone(dice)) if dice.chance(levels.phone) else None,
-            org=self._org,
+            org=self._org if dice.chance(self._org_share) else None,
             referral=self._referral_code(),
             channel=dice.pick(archetype.signups.channels),
             plan=dice.pick(archetype.signups.plans),

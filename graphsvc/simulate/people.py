@@ -107,6 +107,8 @@ class Mailboxes:
                 return f"{name}{dice.one(('', dice.below(40)))}@{self._domain}"
             case "catch_all":
                 return f"{local_part(dice)}@{self._domain}"
+            case "firm":
+                return f"{dice.one(FIRST)}{dice.one(('', '', dice.below(40)))}@{company_domain(dice)}"
             case "disposable":
                 return f"{local_part(dice)}@{dice.one(DISPOSABLE_DOMAINS)}"
             case "alias":

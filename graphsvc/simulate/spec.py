@@ -56,7 +56,8 @@ class Devices(Part, frozen=True):
 
 
 class Mail(Part, frozen=True):
-    """`sources`: public, company, university, own_domain, disposable, catch_all, plus, alias."""
+    """`sources`: public, alias, disposable; company, university, own_domain and catch_all, of the unit's domain; firm,
+    of a domain for each account; plus, of the unit's mailbox."""
 
     weight: float = 1.0
     sources: Mix = _mix(public=1.0)
@@ -78,7 +79,8 @@ class Payments(Part, frozen=True):
 
 class Signups(Part, frozen=True):
     """`hours`: over how long the unit's accounts sign up; `aged`: chance that the unit is older than the world;
-    `referral`: share of accounts that use the unit's code; `phone_by`: accounts on one phone number."""
+    `referral`: share of accounts that use the unit's code; `phone_by`: accounts on one phone number;
+    `org`: share of accounts in the unit's organisation."""
 
     hours: Range = (1.0, 2.0)
     aged: Range = (0.3, 0.3)
@@ -87,7 +89,7 @@ class Signups(Part, frozen=True):
     referral: Range = (0.0, 0.1)
     phone: Range = (0.3, 0.6)
     phone_by: Range | None = None
-    org: bool = False
+    org: Range = NEVER
 
 
 class Activity(Part, frozen=True):

@@ -76,7 +76,7 @@ def test_innocents_share_too(plain_world: Made) -> None:
         assert sharing > 0.8 * len(accounts), group
 
 
-def test_conversations_hop_between_accounts_of_rings_alone(plain_world: Made) -> None:
+def test_conversations_hop_between_accounts_of_one_ring_or_one_firms_gateway(plain_world: Made) -> None:
     holders: dict[str, set[str]] = defaultdict(set)
     for event in plain_world.events:
         if event.request is not UNSET and event.request.messages is not UNSET:
@@ -84,9 +84,12 @@ def test_conversations_hop_between_accounts_of_rings_alone(plain_world: Made) ->
             if len(said) > 2:
                 holders["\n".join(said[:2])].add(event.account_id)
     hops = [accounts for accounts in holders.values() if len(accounts) > 1]
-    rings = [{plain_world.truth[account_id]["ring"] for account_id in accounts} for accounts in hops]
+    units = [{plain_world.truth[account_id]["unit"] for account_id in accounts} for accounts in hops]
     assert len(hops) > 20
-    assert all(len(ring) == 1 and "" not in ring for ring in rings)
+    assert all(len(unit) == 1 for unit in units)
+    groups = Counter(plain_world.truth[min(accounts)]["group"] for accounts in hops)
+    innocent = {group for group in groups if load_world("plain").archetypes[group].side == "innocent"}
+    assert innocent == {"gateway"}
 
 
 def test_bans_are_late_and_partial_and_end_an_account(plain_world: Made) -> None:

@@ -72,7 +72,7 @@ def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, sai
 
 
 def test_an_unknown_world_lists_the_known_ones() -> None:
-    with pytest.raises(BadUsage, match=r"evasive, plain, quiet"):
+    with pytest.raises(BadUsage, match=r"drift, evasive, flash, plain, poisoned, quiet"):
         load_world("atlantis")
 
 
