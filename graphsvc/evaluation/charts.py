@@ -20,9 +20,9 @@ from graphsvc.evaluation.words import NONE, compact, estimate, number, percent, 
 LEFT, RIGHT, TOP, BOTTOM = 42.0, 18.0, 28.0, 42.0
 COLUMN = 54.0
 HOURS = (1.0, 6.0, 24.0, 72.0, 168.0, 720.0, 2_160.0, 8_760.0)
-LABEL_CHARACTERS = 34
+LABEL_CHARACTERS, STEP_CHARACTERS = 34, 16
 COUNT_WIDTH = 26.0
-NAME_WIDTH = 20.0
+NAME_WIDTH, NAMES_WIDTH = 20.0, 104.0
 
 
 @dataclass(frozen=True)
@@ -130,15 +130,17 @@ def found_by(title: str, about: str, rings: Sequence[RingFound]) -> Markup:
 
 def staircase(title: str, about: str, steps: Sequence[Step], x: Axis, y: Axis) -> Markup:
     """Figures with intervals at rising x, joined as stairs, each with its name aslant above it."""
-    frame = Frame(x, y, 390.0, top=110.0, right=70.0)
+    frame = Frame(x, y, 370.0, top=86.0, right=NAMES_WIDTH)
     places = [(frame.x(step.x), frame.y(step.figure.value)) for step in steps]
-    names = apart([across for across, _ in places], NAME_WIDTH, LEFT, svg.WIDTH - RIGHT)
+    names = apart([across for across, _ in places], NAME_WIDTH, LEFT, frame.x.end + NAME_WIDTH / 2)
     parts = [svg.path("curve c0", "HV", places)]
     for step, (across, up), name in zip(steps, places, names, strict=True):
         low, high = frame.y(step.figure.low), frame.y(step.figure.high)
+        above = min(up, high)
+        parts.append(svg.line("leader", across, above, name, above - 9.0))
         parts.append(svg.interval("c0", across, low, across, high))
         parts.append(svg.dot("dot c0", across, up, f"{step.name}: {estimate(step.figure, y.say)}"))
-        parts.append(svg.slanted(name + 3.0, min(up, high) - 8.0, _clipped(step.name)))
+        parts.append(svg.slanted(name + 2.0, above - 11.0, _clipped(step.name, STEP_CHARACTERS)))
     return frame.around(title, about, *parts)
 
 
@@ -218,8 +220,8 @@ def _anchor(x: float) -> str:
     return "start" if x < 20.0 else "end" if x > svg.WIDTH - 24.0 else "middle"
 
 
-def _clipped(text: str) -> str:
-    return text if len(text) <= LABEL_CHARACTERS else f"{text[: LABEL_CHARACTERS - 1]}…"
+def _clipped(text: str, most: int = LABEL_CHARACTERS) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _counts(most: float) -> tuple[float, ...]:

@@ -22,7 +22,7 @@ from graphsvc.evaluation.figures import (
     MethodFigures,
 )
 from graphsvc.evaluation.summary import SHIPPED, accused, worst_first
-from graphsvc.evaluation.words import Say, counted, decimal, dollars, label, percent, times
+from graphsvc.evaluation.words import Say, counted, decimal, dollars, label, percent
 
 INTERVAL = "95% interval of a bootstrap that draws whole operators, and of innocents whole units, never single accounts"
 OVER_GROUPS = (
@@ -244,15 +244,15 @@ def of_evasion(steps: Sequence[EvasionStep]) -> list[Picture]:
                 f"{heading}, against the operator's cost",
                 "Each step gives up one more kind of sharing, named above it, and costs more.",
                 [
-                    Step(f"{label(step.gives_up)} {times(step.times)}", step.cost, of(step))
-                    for step in steps
+                    Step(label(step.gives_up), step.cost, of(step))
+                    for step in sorted(steps, key=lambda step: step.cost)
                     if not math.isnan(of(step).value)
                 ],
                 x,
                 Axis(""),
             ),
-            "From left to right the operator gives up one more kind of sharing and pays more (× is against sharing "
-            f"everything); the bar is the {INTERVAL}.",
+            "From left to right the operator gives up one more kind of sharing, which is named, and pays more, and the "
+            f"lower the dot the better he hides; the bar is the {INTERVAL}.",
         )
         for heading, of in metrics
     ]

@@ -79,8 +79,9 @@ def interval(figure: Estimate, say: Say) -> str:
 
 def estimate(figure: Estimate, say: Say) -> str:
     """A figure and its interval: `4.1% (1.2–9.0%)`."""
-    between = interval(figure, say)
-    return f"{say(figure.value)} ({between})" if between else say(figure.value)
+    if math.isnan(figure.value):
+        return NONE
+    return f"{say(figure.value)} ({interval(figure, say) or 'no interval'})"
 
 
 def label(code: str) -> str:

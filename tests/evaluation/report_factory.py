@@ -178,12 +178,15 @@ def evaluation(name: str = "plain, seed 51", *, quiet: bool = False, split: bool
 def evasion() -> tuple[EvasionStep, ...]:
     steps = (
         ("nothing", 2.1, 0.93, 0.95),
-        ("devices", 2.9, 0.9, 0.92),
-        ("payment instruments", 5.4, 0.81, 0.8),
-        ("network addresses", 9.8, 0.6, 0.55),
-        ("mail domains", 10.3, 0.55, 0.5),
-        ("prompt templates", 19.5, 0.31, 0.2),
-        ("conversation hops", 24.0, 0.12, 0.1),
+        ("device", 2.9, 0.9, 0.92),
+        ("payment", 5.4, 0.81, 0.8),
+        ("network", 9.8, 0.6, 0.55),
+        ("mail", 10.3, 0.55, 0.5),
+        ("phone", 10.6, 0.55, 0.5),
+        ("referral", 10.6, 0.53, 0.5),
+        ("signup_timing", 10.6, 0.5, 0.45),
+        ("prompt", 19.5, 0.31, 0.2),
+        ("conversation", 24.0, 0.12, 0.1),
     )
     return tuple(EvasionStep(name, cost, cost / 2.1, about(a, 0.07), about(b, 0.15)) for name, cost, a, b in steps)
 

@@ -99,8 +99,8 @@ def test_a_figure_that_is_not_defined_is_a_dash_with_a_word_why() -> None:
 def test_a_figure_without_an_interval_is_a_dot_alone() -> None:
     chart = charts.dots("", "", [Row("a", Estimate(0.5, math.nan, math.nan))], Axis(""))
     assert parsed(chart).find("circle") is not None
-    assert "interval" not in chart
-    assert texts(chart, "value") == ["50.0%"]
+    assert parsed(chart).find("line[@class='interval plain']") is None
+    assert texts(chart, "value") == ["50.0% (no interval)"]
 
 
 def test_a_reliability_curve_writes_the_number_behind_each_dot() -> None:

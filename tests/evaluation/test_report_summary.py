@@ -128,10 +128,10 @@ def test_the_share_accused_is_counted_where_no_method_has_it() -> None:
 def test_evasion_names_the_cheapest_step_that_halves_what_is_caught() -> None:
     text = summary.of_evasion(made_up.evasion())
     assert "$19.50" in text
-    assert "prompt templates" in text
+    assert "given up: prompt)" in text
     assert "from 93.0% to 31.0%" in text
 
 
 def test_evasion_that_never_halves_it_names_the_last_step() -> None:
-    assert "payment instruments" in summary.of_evasion(made_up.evasion()[:3])
+    assert "given up: payment)" in summary.of_evasion(made_up.evasion()[:3])
     assert summary.of_evasion(()) == ""
