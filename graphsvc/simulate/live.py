@@ -45,6 +45,11 @@ def sitting(turns: float, dice: Dice) -> int:
     return 1 + int(dice.expovariate(1 / (1.8 * turns)))
 
 
+def pause_ms(dice: Dice) -> int:
+    """From one request of a session to the next: reading, thinking, a coffee."""
+    return int(MINUTE_MS * min(90.0, dice.lognormvariate(0.3, 1.0))) + 2000
+
+
 def status_of(member: Member, ms: int, dice: Dice) -> int:
     """What the service answers: its own faults now and then, 429 where the account's window is full."""
     if not member.admits(ms):
@@ -98,7 +103,7 @@ def _session(
         scribe.login(member, ms, ip, device, dice)
     messages: list[Message] = []
     for _ in range(size):
-        ms += int(MINUTE_MS * min(90.0, dice.lognormvariate(0.3, 1.0))) + 2000
+        ms += pause_ms(dice)
         if ms >= until_ms:
             return
         if not messages or not dice.chance(1 - 1 / member.habits.turns):

@@ -13,6 +13,8 @@ from graphsvc.simulate.text import Text
 
 ZERO_WIDTH = ("​", "‌", "‍", "⁠")
 ZERO_WIDTH_SPACING = 40
+CONTENT_WORDS = (20, 140)
+"""How long the texts at most are that one operator works through, longer than the shortest of them."""
 PARTS = {"role": 0.75, "work": 0.95, "form": 0.9, "rule": 0.6}
 
 
@@ -37,6 +39,7 @@ class Playbook:
         self._zero_width = kin.between(knobs.zero_width) if kin.chance(0.5) else 0.0
         self._wrapped = kin.between(knobs.wrapped) if kin.chance(0.5) else 0.0
         self._benchmark_share = kin.random()
+        self._content_words = kin.whole(CONTENT_WORDS)
 
     def prompt(self, habits: Habits) -> tuple[str, str]:
         """System and user text of one request."""
@@ -60,7 +63,7 @@ class Playbook:
         if dice.chance(self._benchmark_share):
             return dice.one(pack.items) if pack.items else dice.one(pack.benchmark_items).draw(dice)
         area = dice.one(habits.areas)
-        words = dice.several(pack.words, 6 + dice.below(30))
+        words = dice.several(pack.words, 6 + dice.below(self._content_words))
         return " ".join([dice.one(area.tasks).draw(dice), dice.one(area.contexts).draw(dice), *words])
 
     def _wrap(self, text: str) -> str:

@@ -16,6 +16,7 @@ from graphsvc.simulate.live import (
     UNAUTHORISED,
     asked,
     moment_ms,
+    pause_ms,
     sitting,
     status_of,
 )
@@ -58,7 +59,7 @@ class Seat:
 
 @dataclass(slots=True)
 class Thread:
-    """A conversation on its way through the pool."""
+    """Somebody's sitting on its way through the pool: `turns` requests more, in one conversation after the other."""
 
     habits: Habits
     turns: int
@@ -169,10 +170,9 @@ class Operation:
 
     def _thread(self) -> Thread:
         habits = self._dice.popular(self._customers)
-        turns = 1 + int(self._dice.expovariate(1 / max(0.05, habits.turns - 0.5)))
-        # A customer's sitting ends as anybody's does, and who asks little has short conversations.
-        most = min(12, sitting(habits.turns, self._dice), self._dice.one(self._members).habits.volume)
-        return Thread(habits, min(turns, most), self._pool.shard())
+        # Who asks little has short sittings.
+        most = self._dice.one(self._members).habits.volume
+        return Thread(habits, min(sitting(habits.turns, self._dice), most), self._pool.shard())
 
     def _arrival(self, thread: Thread) -> int:
         dice, span_ms = self._dice, self._until_ms - self._from_ms
@@ -190,10 +190,9 @@ class Operation:
             return None
         asks_again = bool(thread.messages) and thread.messages[-1].role == "user"
         if not asks_again:
+            goes_on = thread.messages and self._dice.chance(1 - 1 / thread.habits.turns)
             thread.messages = (
-                [*thread.messages, self._talk.followup(thread.habits)]
-                if thread.messages
-                else self._talk.opening(thread.habits)
+                [*thread.messages, self._talk.followup(thread.habits)] if goes_on else self._talk.opening(thread.habits)
             )
         status = self._ask(seat, thread, ms)
         if status != 200:
@@ -204,7 +203,7 @@ class Operation:
         thread.turns -= 1
         if thread.turns <= 0:
             return None
-        return ms + int(MINUTE_MS * min(90.0, self._dice.lognormvariate(0.9, 1.2))) + 1000
+        return ms + pause_ms(self._dice)
 
     def _lured(self, thread: Thread, ms: int) -> Seat | None:
         """The framed person's account, into which the operator feeds a running conversation now and then."""
