@@ -1,10 +1,11 @@
-"""How fast worlds are made: `python -m tests.bench.simulate --size 5000`. One JSON line a case."""
+"""How fast worlds are made: `python -m tests.bench.simulate --case 20000x15`. One JSON line a case."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
+import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,30 +14,75 @@ import msgspec
 
 from graphsvc.simulate import load_world, simulate
 
-CASES = {5_000: 20.0, 20_000: 15.0}
+CASES = ("5000x20", "20000x15", "100000x15")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class PeakMemory(threading.Thread):
+    """Watches how much memory this process and its children hold together (Linux: /proc), five times a second."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak_bytes = 0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(0.2):
+            self.peak_bytes = max(self.peak_bytes, sum(map(_resident_bytes, _family())))
+
+    def stop(self) -> int:
+        self._over.set()
+        self.join()
+        return self.peak_bytes
+
+
+def _family() -> list[int]:
+    own = Path("/proc/self/task")
+    children = " ".join((task / "children").read_text() for task in own.iterdir())
+    return [os.getpid(), *map(int, children.split())]
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
+    except FileNotFoundError:  # it has just ended
+        return 0
+
+
+def measured(world: str, case: str, processes: int, packed: bool) -> dict[str, object]:
+    accounts, requests = (int(number) for number in case.split("x"))
+    spec = msgspec.structs.replace(load_world(world), accounts=accounts, requests=float(requests))
+    with TemporaryDirectory() as folder:
+        memory = PeakMemory()
+        memory.start()
+        begin_s = time.perf_counter()
+        summary = simulate(spec, Path(folder), compressed=packed, processes=processes)
+        took_s = time.perf_counter() - begin_s
+        size_bytes = sum(file.stat().st_size for file in Path(folder).iterdir())
+    return {
+        "bench": "simulate",
+        "world": world,
+        "accounts": accounts,
+        "requests": summary.requests,
+        "events": summary.events,
+        "processes": processes,
+        "seconds": round(took_s, 2),
+        "events_per_second": round(summary.events / took_s),
+        "peak_mib": round(memory.stop() / 2**20),
+        "bytes": size_bytes,
+        "packed": packed,
+    }
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--size", type=int, nargs="*", default=list(CASES), help="Accounts.")
+    arguments.add_argument("--case", nargs="*", default=CASES, help="Accounts x requests each.")
     arguments.add_argument("--world", default="plain")
+    arguments.add_argument("--processes", type=int, default=os.cpu_count())
+    arguments.add_argument("--zst", action="store_true")
     given = arguments.parse_args()
-    for accounts in given.size:
-        spec = msgspec.structs.replace(load_world(given.world), accounts=accounts, requests=CASES.get(accounts, 15.0))
-        with TemporaryDirectory() as folder:
-            begin_s = time.perf_counter()
-            summary = simulate(spec, Path(folder))
-            took_s = time.perf_counter() - begin_s
-        case = {
-            "bench": "simulate",
-            "world": given.world,
-            "accounts": accounts,
-            "events": summary.events,
-            "seconds": round(took_s, 2),
-            "events_per_second": round(summary.events / took_s),
-            "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        }
-        print(json.dumps(case))
+    for case in given.case:
+        print(json.dumps(measured(given.world, case, given.processes, given.zst)), flush=True)
 
 
 if __name__ == "__main__":
