@@ -22,6 +22,7 @@ COLUMN = 54.0
 HOURS = (1.0, 6.0, 24.0, 72.0, 168.0, 720.0, 2_160.0, 8_760.0)
 LABEL_CHARACTERS, STEP_CHARACTERS = 34, 16
 COUNT_WIDTH = 26.0
+LEAST_RADIUS, MORE_RADIUS = 2.4, 4.0
 NAME_WIDTH, NAMES_WIDTH = 20.0, 104.0
 
 
@@ -65,21 +66,21 @@ def dots(title: str, about: str, rows: Sequence[Row], axis: Axis) -> Markup:
 
 
 def reliability(title: str, about: str, bins: Sequence[Bin], of_what: str) -> Markup:
-    """The share that was true against the probability said, with the number of cases below each bin."""
-    frame = Frame(Axis("probability said"), Axis("share that was abusive"), 340.0, bottom=82.0)
+    """The share that was true against the probability said; the area of a dot goes with the number of its cases, which
+    is written below it."""
+    frame = Frame(Axis("probability said"), Axis("share that was abusive"), 350.0, bottom=92.0)
     places = [(frame.x(one.predicted), frame.y(one.observed)) for one in bins]
-    counts = apart([across for across, _ in places], COUNT_WIDTH, LEFT, svg.WIDTH - RIGHT)
+    most = max((one.count for one in bins), default=1)
     return frame.around(
         title,
         about,
         svg.line("ideal", frame.x(0), frame.y(0), frame.x(1), frame.y(1)),
-        svg.path("curve c0 thin", "L", places),
-        *(svg.dot("dot c0", *place, _of_bin(one, of_what)) for one, place in zip(bins, places, strict=True)),
-        svg.text("axis", LEFT, frame.height - 24.0, f"number of {of_what} in each dot, left to right:"),
+        svg.path("curve joins", "L", places),
         *(
-            svg.text("count", across, frame.height - 7.0, compact(one.count), "middle")
-            for one, across in zip(bins, counts, strict=True)
+            svg.dot("dot c0", *place, _of_bin(one, of_what), LEAST_RADIUS + MORE_RADIUS * math.sqrt(one.count / most))
+            for one, place in zip(bins, places, strict=True)
         ),
+        *_counted([one.count for one in bins], [across for across, _ in places], of_what, frame),
     )
 
 
@@ -98,7 +99,7 @@ def curves(title: str, about: str, lines: Sequence[Line], x: Axis, y: Axis, *, f
 def found_when(title: str, about: str, rings: Sequence[RingFound]) -> Markup:
     """Each ring as a dot: hours since its first account (logarithmic) and its accounts when it was found; those never
     found stand in a column of their own at the right, at their whole size."""
-    most = float(max([10, *(ring.size for ring in rings)]))
+    most = 1.2 * max([10, *(ring.size for ring in rings)])
     y = Axis("accounts it had by then (logarithmic)", 1.0, most, True, number, _counts(most))
     frame = Frame(_hours(rings), y, 310.0, right=RIGHT + COLUMN)
     never = svg.WIDTH - RIGHT - COLUMN / 2 + 6.0
@@ -122,10 +123,13 @@ def found_when(title: str, about: str, rings: Sequence[RingFound]) -> Markup:
 
 def found_by(title: str, about: str, rings: Sequence[RingFound]) -> Markup:
     """The share of all rings that was found by each number of hours since their first account."""
-    hours, x = sorted(ring.hours for ring in rings if ring.hours is not None), _hours(rings)
-    points = [Point(x.low, 0.0), *(Point(at, (n + 1) / len(rings)) for n, at in enumerate(hours))]
-    line = Line("found", [*points, Point(x.high, points[-1].y)], f"{len(hours)} of {len(rings)}")
-    return curves(title, about, [line], x, Axis("share of all rings"))
+    hours = sorted(ring.hours for ring in rings if ring.hours is not None)
+    frame = Frame(_hours(rings), Axis("share of all rings"), 310.0)
+    share = [n / max(len(rings), 1) for n in range(len(hours) + 1)]
+    places = [(frame.x(at), frame.y(of)) for at, of in zip([frame.x.axis.low, *hours], share, strict=True)]
+    ground, top = places[-1][1], (frame.x.end, places[-1][1])
+    found = svg.text("key c0", frame.x.end, ground - 7.0, f"{len(hours)} of {len(rings)} found", "end")
+    return frame.around(title, about, svg.path("curve c0", "HV", [*places, top]), found)
 
 
 def staircase(title: str, about: str, steps: Sequence[Step], x: Axis, y: Axis) -> Markup:
@@ -199,6 +203,21 @@ def _columns(scale: Scale, top: float, bottom: float) -> list[Markup]:
         parts.append(svg.line("grid", at, top, at, bottom))
         parts.append(svg.text("tick", at, bottom + 15.0, trimmed(scale.axis.say(value)), _anchor(at)))
     return parts
+
+
+def _counted(counts: Sequence[int], places: Sequence[float], of_what: str, frame: Frame) -> list[Markup]:
+    """The counts below their places, in two rows where one has no room."""
+    room = svg.WIDTH - LEFT - 6.0
+    gap = min(COUNT_WIDTH, room / max(len(counts) - 1, 1))
+    rows = 2 if gap < COUNT_WIDTH else 1
+    at = apart(places, gap, LEFT, LEFT + room)
+    return [
+        svg.text("axis", LEFT, frame.y.start + 54.0, f"number of {of_what} in each dot, left to right:"),
+        *(
+            svg.text("count", across, frame.y.start + 70.0 + 13.0 * (n % rows), compact(count), "middle")
+            for n, (count, across) in enumerate(zip(counts, at, strict=True))
+        ),
+    ]
 
 
 def _key(lines: Sequence[Line], bottom: float, left: bool) -> list[Markup]:

@@ -28,6 +28,7 @@ INTERVAL = "95% interval of a bootstrap that draws whole operators, and of innoc
 OVER_GROUPS = (
     "95% interval of a bootstrap that draws whole units of the group (one campus, one household), never single accounts"
 )
+GROUPS_A_PART = 9
 NO_INTERVAL = "it has no interval of its own, and that of its summary figures is in the table"
 
 
@@ -113,29 +114,24 @@ def of_ages(one: Evaluation) -> list[Picture]:
     ]
 
 
-def of_innocents(groups: Sequence[GroupFigures]) -> Picture:
-    """False accusations by group: a forest plot, by the upper end of the interval."""
+def of_innocents(groups: Sequence[GroupFigures]) -> list[Picture]:
+    """False accusations by group: a forest plot by the upper end of the interval, in parts of GROUPS_A_PART on one
+    axis."""
     high = top_of(end for group in groups for end in (group.rate.value, group.rate.high))
-    rows = [
-        Row(
-            label(group.group),
-            group.rate,
-            f"{group.accused:,} of {counted(group.accounts, 'account')} · "
-            f"{group.people_accused:,} of {counted(group.people, 'person', 'people')} · {counted(group.units, 'unit')}",
-            "nobody in it",
+    parts = range(0, len(groups), GROUPS_A_PART)
+    return [
+        Picture(
+            f"False accusations by group{f', from place {start + 1}' if start else ''}",
+            charts.dots(
+                "Share of innocent accounts accused, by group",
+                "One row a group of innocents, that with the highest upper end of its interval first. Less is better.",
+                [_of_group(group) for group in worst_first(groups)[start : start + GROUPS_A_PART]],
+                Axis("", high=high),
+            ),
+            f"Less is better, and the groups that could be worst off come first; the bar is the {OVER_GROUPS}.",
         )
-        for group in worst_first(groups)
+        for start in parts
     ]
-    return Picture(
-        "False accusations by group",
-        charts.dots(
-            "Share of innocent accounts accused, by group",
-            "One row a group of innocents, the one with the highest upper end of its interval first. Less is better.",
-            rows,
-            Axis("", high=high, say=percent),
-        ),
-        f"Less is better, and the first row could be the worst off; the bar is the {OVER_GROUPS}.",
-    )
 
 
 def of_reliability(what: str, bins: Sequence[Bin]) -> list[Picture]:
@@ -147,7 +143,7 @@ def of_reliability(what: str, bins: Sequence[Bin]) -> list[Picture]:
         what,
     )
     reading = (
-        "A dot below the diagonal accuses too much and one above too little; a dot of few cases says little, and "
+        "A dot below the diagonal accuses too much, one above too little, and a small one has few cases and says little; "
         f"{NO_INTERVAL}."
     )
     return [Picture(f"Are the probabilities of {what} true?", chart, reading)] if bins else []
@@ -213,8 +209,9 @@ def of_rings(clusters: ClusterFigures) -> list[Picture]:
                 f"A line that rises by one ring at a time; {missed} of {len(rings)} rings are never found.",
                 rings,
             ),
-            "The earlier the line rises the better, and what is missing to 100% at the right is never found; each step "
-            "is one ring as it happened, so that there is no interval (that of the median is in the table).",
+            "The earlier the line rises the better, and what is missing to 100% at the right is never found; a time is "
+            "that of the first look at the log that found the ring, and has no interval (that of the median is in the "
+            "table).",
         ),
         Picture(
             "Each ring: when and how large",
@@ -223,7 +220,7 @@ def of_rings(clusters: ClusterFigures) -> list[Picture]:
                 f"One dot a ring, both axes logarithmic; {missed} of {len(rings)} rings are never found.",
                 rings,
             ),
-            "Low and left is better; the column at the right holds rings that were never found, at their whole size; "
+            "Low and left is better, and at the right are the rings that were never found, at their whole size; "
             "each dot is one ring as it happened, so that there is no interval.",
         ),
     ]
@@ -259,6 +256,14 @@ def of_evasion(steps: Sequence[EvasionStep]) -> list[Picture]:
 
 
 _NAN = Estimate(math.nan, math.nan, math.nan)
+
+
+def _of_group(group: GroupFigures) -> Row:
+    people = f"{group.people_accused:,} of {counted(group.people, 'person', 'people')}"
+    accounts = f"{group.accused:,} of {counted(group.accounts, 'account')}"
+    return Row(
+        label(group.group), group.rate, f"{accounts} · {people} · {counted(group.units, 'unit')}", "nobody in it"
+    )
 
 
 def _of_metric(metric: Metric, methods: Sequence[MethodFigures], clusters: ClusterFigures) -> Picture:

@@ -58,8 +58,8 @@ def rect(kind: str, x: float, y: float, width: float, height: float) -> Markup:
     )
 
 
-def dot(kind: str, x: float, y: float, about: str) -> Markup:
+def dot(kind: str, x: float, y: float, about: str, radius: float = RADIUS) -> Markup:
     """`about` shows where a pointer rests on it."""
-    return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{:g}"><title>{}</title></circle>').format(
-        kind, x, y, RADIUS, about
+    return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"><title>{}</title></circle>').format(
+        kind, x, y, radius, about
     )

@@ -73,7 +73,7 @@ def interval(figure: Estimate, say: Say) -> str:
     if math.isnan(figure.low) or math.isnan(figure.high):
         return ""
     low, high = say(figure.low), say(figure.high)
-    unit = high[-1] if high[-1:] in "%×" and low[-1:] == high[-1:] else ""
+    unit = high.lstrip("<>$0123456789.,")
     return f"{low.removesuffix(unit)}–{high}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 
 from graphsvc.evaluation.figures import (
@@ -21,6 +22,7 @@ from graphsvc.evaluation.figures import (
 )
 
 NORMAL = NormalDist()
+IN_BINS = (3_320, 180, 140, 61, 34, 22, 18, 17, 11, 9, 12, 25, 31, 69, 51)
 NAN = Estimate(math.nan, math.nan, math.nan)
 
 
@@ -131,6 +133,14 @@ def groups() -> tuple[GroupFigures, ...]:
     )
 
 
+def many_groups(count: int = 26) -> tuple[GroupFigures, ...]:
+    """As many groups as a simulated world has, most of a few units."""
+    return tuple(
+        GroupFigures(f"group_{n}", 20 + n, 20 + n, n + 1, n % 3, n % 3, 0, about(n % 3 / (20 + n), 1 / (n + 2)))
+        for n in range(count)
+    )
+
+
 def method(name: str, apart: float, what: str = "", *, judged: AccountFigures | None = None) -> MethodFigures:
     rings = about(min(apart / 4.5, 1.0), 0.2) if judged is None else NAN
     return MethodFigures(
@@ -172,6 +182,7 @@ def evaluation(name: str = "plain, seed 51", *, quiet: bool = False, split: bool
         ages=tuple(AgeFigures(age, no_abuse() if quiet else accounts(apart)) for age, apart in ages),
         methods=quiet_methods if quiet else methods(),
         split=ablations() if split else (),
+        notes=("12 accounts of truth.csv (3 abusive) had done nothing by then: in no figure.",),
     )
 
 
@@ -198,7 +209,7 @@ def one_log() -> Report:
 def many_worlds() -> Report:
     worlds = (
         evaluation("plain, seed 51"),
-        evaluation("evasive, seed 51"),
+        replace(evaluation("evasive, seed 51"), innocents=many_groups()),
         evaluation("quiet, seed 51", quiet=True),
     )
     return Report("graphsvc evaluate --worlds plain,evasive,quiet --seeds 51 --evasion", worlds, evasion())

@@ -110,6 +110,19 @@ def test_a_reliability_curve_writes_the_number_behind_each_dot() -> None:
     assert len(parsed(chart).findall("circle")) == 3
 
 
+def test_counts_that_have_no_room_beside_each_other_stand_in_two_rows() -> None:
+    chart = charts.reliability("", "", [Bin((n + 0.5) / 15, n / 15, 1_000 + n) for n in range(15)], "accounts")
+    counts = [one for one in parsed(chart).iter("text") if one.get("class") == "count"]
+    assert len({one.get("y") for one in counts}) == 2
+    across = [float(one.get("x", "")) for one in counts]
+    assert min(b - a for a, b in zip(across, across[2:], strict=False)) >= 26
+
+
+def test_a_dot_of_more_cases_is_larger() -> None:
+    dots = parsed(charts.reliability("", "", [Bin(0.1, 0.1, 4), Bin(0.9, 0.9, 400)], "clusters")).findall("circle")
+    assert float(dots[0].get("r", "")) < float(dots[1].get("r", ""))
+
+
 def test_a_curve_between_two_points_promises_the_lower() -> None:
     points = (Point(0.0, 0.2), Point(0.5, 0.8))
     rising = charts.curves("", "", [Line("a", points)], Axis("x"), Axis("y"))
@@ -142,14 +155,14 @@ def test_rings_never_found_have_a_column_of_their_own() -> None:
 def test_the_line_of_rings_found_ends_at_the_share_that_was_found() -> None:
     chart = charts.found_by("", "", RINGS)
     ups = [float(step[1:]) for step in _steps(chart) if step[0] == "V"]
-    assert texts(chart, "key") == ["found 7 of 9"]
+    assert texts(chart, "key") == ["7 of 9 found"]
     assert len(set(ups)) == 7
     assert ups == sorted(ups, reverse=True)
 
 
 def test_where_no_ring_was_found_the_line_stays_at_the_ground() -> None:
     chart = charts.found_by("", "", [RingFound("a", "trial_farm", 5, 0.0, None, None)])
-    assert texts(chart, "key") == ["found 0 of 1"]
+    assert texts(chart, "key") == ["0 of 1 found"]
     assert len({step for step in _steps(chart) if step[0] == "V"}) == 1
 
 

@@ -81,6 +81,14 @@ def test_the_summary_gives_the_bad_before_the_rest(soup: BeautifulSoup) -> None:
     assert "innocent accounts are accused" in first.get_text()
 
 
+def test_what_would_else_be_misread_stands_above_the_figures_of_its_evaluation() -> None:
+    note = "12 accounts of truth.csv (3 abusive) had done nothing by then: in no figure."
+    for name, places in (("one", 1), ("many", 3)):
+        text = page(REPORTS[name])
+        assert text.count(note) == places
+    assert text.index("plain, seed 51</h2>") < text.index(note) < text.index("Innocents</h3>")
+
+
 def test_one_log_has_all_parts_and_no_comparison() -> None:
     heads = _heads(made_up.one_log())
     assert heads == [
@@ -112,6 +120,16 @@ def test_parts_that_were_not_asked_for_are_left_out() -> None:
 
 def test_a_run_without_an_evaluation_says_so() -> None:
     assert "Nothing was evaluated." in page(Report("evaluate", (), ()))
+
+
+def test_many_groups_are_drawn_in_parts_on_one_axis_and_their_table_can_be_opened() -> None:
+    soup = BeautifulSoup(
+        page(Report("evaluate", (replace(made_up.evaluation(), innocents=made_up.many_groups()),), ())), "html.parser"
+    )
+    parts = [figure for figure in soup.find_all("figure") if "False accusations" in figure.find("h4").get_text()]
+    assert [len(part.find_all("circle")) for part in parts] == [9, 9, 8]
+    assert len({tuple(tick.get_text() for tick in part.find_all("text", class_="tick")) for part in parts}) == 1
+    assert "Table of the 26 groups" in [summary.get_text() for summary in soup.find_all("summary")]
 
 
 def test_every_ring_stands_in_the_table_the_missed_first() -> None:

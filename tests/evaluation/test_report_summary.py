@@ -44,7 +44,7 @@ def test_counts_are_those_of_the_figures() -> None:
 
 def test_several_worlds_add_up_and_a_quiet_one_has_no_ring() -> None:
     totals = summary.totals(made_up.many_worlds())
-    assert (totals.rings_found, totals.rings, totals.innocents) == (14, 18, 11_100)
+    assert (totals.rings_found, totals.rings, totals.innocents) == (14, 18, 3_700 * 2 + sum(20 + n for n in range(26)))
 
 
 def test_nobody_accused_is_no_worst_group() -> None:
@@ -93,9 +93,20 @@ def test_a_model_that_is_not_better_than_a_baseline_is_told_so() -> None:
     assert not line_about("By average precision", ahead).finding.bad
 
 
+def test_where_another_method_is_ahead_it_is_named_with_both_values() -> None:
+    shipped, trees, *rest = made_up.methods()
+    eager = replace(trees, ring_recall=made_up.about(0.92), accused_innocents=made_up.about(0.04))
+    text = line_about("Another way", replace(made_up.evaluation(), methods=(shipped, eager, *rest))).finding.text
+    assert text == ("Another way of judging is ahead of the shipped model in rings found (trees 92.0% against 68.9%).")
+
+
+def test_where_the_shipped_model_is_first_in_all_nobody_is_ahead() -> None:
+    assert not any("Another way" in text for text in said(made_up.evaluation()))
+
+
 def test_without_another_method_nothing_is_compared() -> None:
     alone = replace(made_up.evaluation(), methods=made_up.methods()[:1])
-    assert not any("By average precision" in text for text in said(alone))
+    assert not any("By average precision" in text or "Another way" in text for text in said(alone))
 
 
 def test_a_quiet_world_says_so_and_has_no_figures_of_rings() -> None:

@@ -59,6 +59,8 @@ def test_ticks_have_no_idle_zeros(written: str, said: str) -> None:
 def test_an_estimate_is_said_with_its_interval_and_one_unit() -> None:
     assert words.estimate(Estimate(0.041, 0.012, 0.09), words.percent) == "4.1% (1.2–9.0%)"
     assert words.estimate(Estimate(40.2, 7.2, 210), words.span) == "40.2 h (7.2 h–8.8 d)"
+    assert words.estimate(Estimate(420, 410, 3_312), words.span) == "17.5 d (17.1–138.0 d)"
+    assert words.interval(Estimate(0.5, 0.5, 1.0), words.decimal) == "0.500–1.000"
     assert words.estimate(Estimate(0.5, math.nan, math.nan), words.decimal) == "0.500 (no interval)"
     assert words.estimate(Estimate(math.nan, math.nan, math.nan), words.percent) == "—"
 
