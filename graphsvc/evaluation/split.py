@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy.stats import rankdata
 
 from graphsvc.config import Settings
 from graphsvc.evaluation.figures import MethodFigures
@@ -40,6 +41,7 @@ STEPS = 160
 """Updates of each network: enough on one log's few looks, and all variants are done in minutes."""
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
 
 
@@ -229,8 +231,19 @@ def _figures(
     from graphsvc.evaluation.measure import method_figures
 
     fold = material.folds(material.late)[material.judged]
-    account = np.stack([one.account for one in judgements])[fold, np.flatnonzero(material.judged)]
-    cluster = np.stack([one.cluster for one in judgements], axis=1).reshape(-1)
+    account = levelled(np.stack([one.account for one in judgements]))[fold, np.flatnonzero(material.judged)]
+    cluster = levelled(np.stack([one.cluster for one in judgements])).T.reshape(-1)
     inside = network.clusters[material.judged].astype(np.int64)
     clusters = np.where(inside >= 0, inside * FOLDS + fold, -1)
     return method_figures(name, what, material.truth, Judgement(account, cluster), clusters)
+
+
+def levelled(scores: Floats) -> Floats:
+    """float32[K, N] from the scores of K models for the same N: each keeps its order and takes the values that all of
+    them have on average at that place (quantile normalisation, Bolstad et al. 2003). Models that were calibrated on a
+    handful of operators each agree on who comes first, and hardly on how probable that makes it."""
+    if not scores.shape[1]:
+        return scores
+    values = np.sort(scores, axis=1).mean(axis=0)
+    places = rankdata(scores, axis=1) - 1.0
+    return np.asarray(np.interp(places, np.arange(len(values)), values), dtype=np.float32)
