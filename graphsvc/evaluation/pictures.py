@@ -121,7 +121,9 @@ def of_innocents(groups: Sequence[GroupFigures]) -> list[Picture]:
     parts = range(0, len(groups), GROUPS_A_PART)
     return [
         Picture(
-            f"False accusations by group{f', from place {start + 1}' if start else ''}",
+            f"Groups {start + 1} to {min(start + GROUPS_A_PART, len(groups))}"
+            if start
+            else "False accusations by group",
             charts.dots(
                 "Share of innocent accounts accused, by group",
                 "One row a group of innocents, that with the highest upper end of its interval first. Less is better.",
@@ -143,7 +145,7 @@ def of_reliability(what: str, bins: Sequence[Bin]) -> list[Picture]:
         what,
     )
     reading = (
-        "A dot below the diagonal accuses too much, one above too little, and a small one has few cases and says little; "
+        "A dot below the diagonal accuses too much, one above too little, and a small one is of few cases; "
         f"{NO_INTERVAL}."
     )
     return [Picture(f"Are the probabilities of {what} true?", chart, reading)] if bins else []

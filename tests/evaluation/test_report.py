@@ -126,7 +126,7 @@ def test_many_groups_are_drawn_in_parts_on_one_axis_and_their_table_can_be_opene
     soup = BeautifulSoup(
         page(Report("evaluate", (replace(made_up.evaluation(), innocents=made_up.many_groups()),), ())), "html.parser"
     )
-    parts = [figure for figure in soup.find_all("figure") if "False accusations" in figure.find("h4").get_text()]
+    parts = [figure for figure in soup.find_all("figure") if "accused, by group" in figure.find("title").get_text()]
     assert [len(part.find_all("circle")) for part in parts] == [9, 9, 8]
     assert len({tuple(tick.get_text() for tick in part.find_all("text", class_="tick")) for part in parts}) == 1
     assert "Table of the 26 groups" in [summary.get_text() for summary in soup.find_all("summary")]
