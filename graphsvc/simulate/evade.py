@@ -12,6 +12,7 @@ from graphsvc.simulate.spec import ALWAYS, NEVER, Addresses, Archetype, Devices,
 
 KINDS = ("device", "payment", "network", "mail", "phone", "referral", "signup_timing", "prompt", "conversation")
 """What accounts of one ring may share."""
+NO_RINGS_OWN = ("public", "firm", "alias", "disposable")
 UNHURRIED_HOURS = (600.0, 2500.0)
 PERSONAS = (40.0, 120.0)
 
@@ -53,7 +54,7 @@ def _giving_up_one(archetype: Archetype, kind: str) -> Archetype:
         case "network":
             return replace(archetype, addresses=tuple(_own_addresses(policy) for policy in archetype.addresses))
         case "mail":
-            return replace(archetype, mail=(Mail(),))
+            return replace(archetype, mail=tuple(_own_mail(policy) for policy in archetype.mail))
         case "phone":
             return replace(archetype, signups=replace(archetype.signups, phone_by=None))
         case "referral":
@@ -76,6 +77,13 @@ def _own_devices(policy: Devices) -> Devices:
 
 def _own_cards(policy: Payments) -> Payments:
     return replace(policy, instrument_by=None, one_bin=NEVER)
+
+
+def _own_mail(policy: Mail) -> Mail:
+    """No domain and no mailbox of the ring's own: a public one for each account instead."""
+    sources = {source: weight for source, weight in policy.sources.items() if source in NO_RINGS_OWN}
+    shared = sum(policy.sources.values()) - sum(sources.values())
+    return replace(policy, sources={**sources, "public": sources.get("public", 0.0) + shared})
 
 
 def _own_bills(archetype: Archetype) -> Archetype:

@@ -16,7 +16,7 @@ from graphsvc.simulate.spec import Addresses, Archetype, Devices, Mail, Mix, Pay
 ADDRESSES = {"hosting": "datacentre_address", "isp": "static_residential", "business": "business_address",
              "education": "education_address", "mobile": "carrier_port"}  # fmt: skip
 CLIENTS = {"browser": "browser_profile", "phone": "phone_profile", "rare": "browser_profile", "sdk": "scripted_client"}
-SAMPLE = 400
+SAMPLE = 200
 """How many rings are drawn to find what an archetype pays on average."""
 
 
@@ -58,14 +58,15 @@ def cost_parts(archetype: Archetype, prices: Prices | None = None) -> dict[str, 
 
     Over the policies that rings of its budget and strategy follow: the same number for the same archetype.
     """
-    from graphsvc.simulate.budget import policies_of
+    from graphsvc.simulate.budget import Market
 
     prices = prices or shipped_prices()
     dice = Dice.of(0, "prices", archetype.name)
     total = dict.fromkeys(("network", "device", "mail", "payment"), 0.0)
+    market = Market(archetype, prices)
     for _ in range(SAMPLE):
-        for kind, policy in policies_of(archetype, dice, prices).by_kind().items():
-            total[kind] += policy_cost(policy, prices) / SAMPLE
+        for kind, cost in market.costs(market.shop(dice)).items():
+            total[kind] += cost / SAMPLE
     if archetype.takeover:
         total["mail"] = total["payment"] = 0.0
     return {**total, **fixed_costs(archetype, prices)}
