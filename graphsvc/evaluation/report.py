@@ -39,7 +39,7 @@ def page(report: Report) -> str:
         .get_template("report.html.j2")
         .render(
             report=report,
-            totals=summary.totals(report),
+            totals=summary.totals(report.evaluations),
             said=summary.statements(report.evaluations),
             of_evasion=summary.of_evasion(report.evasion),
         )

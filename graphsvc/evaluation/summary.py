@@ -4,10 +4,10 @@ interval, so that few cases never look like good ones."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from graphsvc.evaluation.figures import Estimate, Evaluation, EvasionStep, GroupFigures, MethodFigures, Report
+from graphsvc.evaluation.figures import Estimate, Evaluation, EvasionStep, GroupFigures, MethodFigures
 from graphsvc.evaluation.words import (
     Say,
     counted,
@@ -63,22 +63,54 @@ class Totals:
     worst_group_in: str
 
 
-def totals(report: Report) -> Totals:
-    groups = [(group, one.name) for one in report.evaluations for group in one.innocents]
+@dataclass(frozen=True)
+class World:
+    """One world over its seeds: counts added up, and the figures of each seed that are defined."""
+
+    name: str
+    seeds: int
+    totals: Totals
+    precision: tuple[float, ...]
+    caught: tuple[float, ...]
+
+
+def totals(evaluations: Sequence[Evaluation]) -> Totals:
+    """Counts over all of them, and the group that could be worst off among those that are accused at all."""
+    groups = [(group, one.name) for one in evaluations for group in one.innocents]
     worst = max(
         ((group, name) for group, name in groups if group.accused),
         key=lambda pair: (_end(pair[0].rate), pair[0].accused),
         default=(None, ""),
     )
     return Totals(
-        sum(one.clusters.rings for one in report.evaluations),
-        sum(found_rings(one) for one in report.evaluations),
+        sum(one.clusters.rings for one in evaluations),
+        sum(found_rings(one) for one in evaluations),
         sum(group.accounts for group, _ in groups),
         sum(group.accused for group, _ in groups),
         sum(group.people for group, _ in groups),
         sum(group.people_accused for group, _ in groups),
         *worst,
     )
+
+
+def worlds(evaluations: Sequence[Evaluation]) -> list[World]:
+    """Evaluations named "world seed", by world; none where no world has a second seed."""
+    of: dict[str, list[Evaluation]] = {}
+    for one in evaluations:
+        world, _, seed = one.name.rpartition(" ")
+        of.setdefault(world if seed.isdecimal() and world else one.name, []).append(one)
+    if len(of) == len(evaluations):
+        return []
+    return [
+        World(
+            name,
+            len(seeds),
+            totals(seeds),
+            _defined(one.accounts.average_precision for one in seeds),
+            _defined(one.accounts.recall_at_fpr_1 for one in seeds),
+        )
+        for name, seeds in of.items()
+    ]
 
 
 def found_rings(one: Evaluation) -> int:
@@ -287,6 +319,10 @@ def _above(figure: Estimate, line: float, say: Say, text: str) -> Finding | None
         return None
     end = figure.value if math.isnan(figure.low) else figure.low
     return Finding(text, f"bad below {trimmed(say(line))}", end < line, line - end)
+
+
+def _defined(figures: Iterable[Estimate]) -> tuple[float, ...]:
+    return tuple(sorted(figure.value for figure in figures if not math.isnan(figure.value)))
 
 
 def _end(figure: Estimate) -> float:

@@ -86,7 +86,7 @@ def test_what_would_else_be_misread_stands_above_the_figures_of_its_evaluation()
     for name, places in (("one", 1), ("many", 3)):
         text = page(REPORTS[name])
         assert text.count(note) == places
-    assert text.index("plain, seed 51</h2>") < text.index(note) < text.index("Innocents</h3>")
+    assert text.index("evasive 51</h2>") < text.index(note) < text.index("Innocents</h3>")
 
 
 def test_one_log_has_all_parts_and_no_comparison() -> None:
@@ -109,7 +109,18 @@ def test_one_log_has_all_parts_and_no_comparison() -> None:
 def test_several_evaluations_are_compared_at_the_top() -> None:
     heads = _heads(made_up.many_worlds())
     assert heads[3] == "All evaluations side by side"
-    assert [head for head in heads if "seed" in head] == ["plain, seed 51", "evasive, seed 51", "quiet, seed 51"]
+    assert [head for head in heads if head[-1].isdecimal()] == ["evasive 51", "evasive 52", "quiet 51"]
+
+
+def test_worlds_over_their_seeds_stand_before_the_single_ones() -> None:
+    tables = BeautifulSoup(page(made_up.many_worlds()), "html.parser").find_all("table")
+    assert [row.find("th").get_text() for row in tables[0].select("tbody tr")] == ["evasive", "quiet"]
+    assert [row.find("a").get_text() for row in tables[1].select("tbody tr")] == [
+        "evasive 51",
+        "evasive 52",
+        "quiet 51",
+    ]
+    assert "14 of 18" in tables[0].get_text()
 
 
 def test_parts_that_were_not_asked_for_are_left_out() -> None:

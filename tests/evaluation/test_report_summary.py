@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from graphsvc.evaluation import summary
-from graphsvc.evaluation.figures import Estimate, Evaluation, GroupFigures, Report
+from graphsvc.evaluation.figures import Estimate, Evaluation, GroupFigures
 from tests.evaluation import report_factory as made_up
 
 
@@ -34,7 +34,7 @@ def test_the_bad_stands_first() -> None:
 
 
 def test_counts_are_those_of_the_figures() -> None:
-    totals = summary.totals(made_up.one_log())
+    totals = summary.totals(made_up.one_log().evaluations)
     assert (totals.rings_found, totals.rings) == (7, 9)
     assert (totals.innocents_accused, totals.innocents) == (28, 3_700)
     assert (totals.people_accused, totals.people) == (19, 3_340)
@@ -43,15 +43,30 @@ def test_counts_are_those_of_the_figures() -> None:
 
 
 def test_several_worlds_add_up_and_a_quiet_one_has_no_ring() -> None:
-    totals = summary.totals(made_up.many_worlds())
+    totals = summary.totals(made_up.many_worlds().evaluations)
     assert (totals.rings_found, totals.rings, totals.innocents) == (14, 18, 3_700 * 2 + sum(20 + n for n in range(26)))
+
+
+def test_seeds_of_one_world_are_taken_together() -> None:
+    plain = [made_up.evaluation(f"plain {seed}") for seed in (51, 52)]
+    worse = replace(plain[1], accounts=made_up.accounts(1.0))
+    first, second = summary.worlds([plain[0], made_up.evaluation("quiet 51", quiet=True), worse])
+    assert (first.name, first.seeds, first.totals.rings, first.totals.innocents_accused) == ("plain", 2, 18, 56)
+    assert first.precision == (worse.accounts.average_precision.value, plain[0].accounts.average_precision.value)
+    assert (second.name, second.seeds, second.precision) == ("quiet", 1, ())
+
+
+def test_logs_without_a_second_seed_are_no_worlds() -> None:
+    assert (
+        summary.worlds([made_up.evaluation("plain 51"), made_up.evaluation("this log"), made_up.evaluation("7")]) == []
+    )
 
 
 def test_nobody_accused_is_no_worst_group() -> None:
     spared = tuple(
         replace(group, accused=0, people_accused=0, rate=Estimate(0.0, 0.0, 0.01)) for group in made_up.groups()
     )
-    totals = summary.totals(Report("evaluate", (replace(made_up.evaluation(), innocents=spared),), ()))
+    totals = summary.totals([replace(made_up.evaluation(), innocents=spared)])
     assert totals.worst_group is None
     assert totals.innocents_accused == 0
 
