@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from graphsvc.config import resource
-from graphsvc.errors import BadUsage
 from graphsvc.simulate.dice import Dice, table_of
+from graphsvc.simulate.given import Given, given_prompts
 from graphsvc.simulate.text import SlotList, Text, slot_lists
 
 WORDS = 6000
-LONGEST = 4000
 REPLIES = 1 << 14
-BENCHMARK_NAMES = ("gsm8k", "arena", "mmlu", "humaneval", "bench", "eval", "test")
 SYLLABLES = "ba be bri ca cho da den dro el fa fen gri ha il ka kel lo lu ma mer mo na nor ol pa per qui ra rin sa sel ta ti ul va ver wen xi ya zo".split()  # noqa: E501, SIM905
 ENDINGS = "n r s t l m nd rk st sh ck ng x e a o y".split()  # noqa: SIM905
 
@@ -65,23 +60,20 @@ class Pack:
     wrappers: Sequence[Text]
     parts: Sequence[FramePart]
     words: Sequence[str]
-    own: Sequence[str] = field(default=())
-    famous: Sequence[str] = field(default=())
-    items: Sequence[str] = field(default=())
+    own: Sequence[str]
+    famous: Sequence[str]
+    items: Sequence[str]
 
 
 def load_pack(folder: Path | None = None) -> Pack:
-    """The shipped pack, with the texts of a folder of public prompt files (.jsonl, .json, .csv) where one is given.
-
-    Raises BadUsage where the folder has none.
-    """
+    """The shipped pack, with the prompts of a folder where one is given. Raises BadUsage as `given_prompts` does."""
     tables = {
         name: tomllib.loads(resource("simulate", "prompts", f"{name}.toml").read_text(encoding="utf-8"))
         for name in ("slots", "areas", "shared", "frames")
     }
     frames, common = tables["frames"], tables["areas"]["common"]
     lists = slot_lists({**tables["slots"], "a_word": frames["a_word"]})
-    own, famous, items = _public(folder) if folder else ((), (), ())
+    given = given_prompts(folder) if folder else Given([], [], [])
 
     def texts(sources: Sequence[str]) -> list[Text]:
         return [Text(source, lists) for source in sources]
@@ -93,9 +85,9 @@ def load_pack(folder: Path | None = None) -> Pack:
         wrappers=texts(frames["wrappers"]),
         words=table_of(_vocabulary(tables["slots"])),
         replies=table_of(_replies(texts(common["replies"]))),
-        own=own,
-        famous=famous,
-        items=items,
+        own=given.own,
+        famous=given.famous,
+        items=given.items,
         **{name: texts(common[name]) for name in ("contexts", "wishes", "bare", "followups")},
         **{name: texts(sources) for name, sources in tables["shared"].items()},
     )
@@ -126,38 +118,3 @@ def _replies(texts: Sequence[Text]) -> list[str]:
     """Sentences of the model's, filled once for all: only their order in a reply need be one conversation's own."""
     dice = Dice.of(0, "replies")
     return [dice.one(texts).draw(dice) for _ in range(REPLIES)]
-
-
-def _public(folder: Path) -> tuple[list[str], list[str], list[str]]:
-    ordinary: list[str] = []
-    items: list[str] = []
-    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        target = items if any(name in file.name for name in BENCHMARK_NAMES) else ordinary
-        target.extend(text[:LONGEST] for text in _texts_of(file) if len(text) > 20)
-    if not ordinary and not items:
-        raise BadUsage("The prompts folder has no .jsonl, .json or .csv file with prompts.")
-    famous = ordinary[:: max(1, len(ordinary) // 150)]
-    return [text for text in ordinary if text not in set(famous)], famous, items
-
-
-def _texts_of(file: Path) -> Iterator[str]:
-    if file.suffix == ".jsonl":
-        with file.open(encoding="utf-8") as lines:
-            yield from (_text_of(json.loads(line)) for line in lines if line.strip())
-    elif file.suffix == ".json":
-        yield from (_text_of(entry) for entry in json.loads(file.read_text(encoding="utf-8")))
-    elif file.suffix == ".csv":
-        with file.open(encoding="utf-8", newline="") as rows:
-            yield from (_text_of(row) for row in csv.DictReader(rows))
-
-
-def _text_of(entry: Any) -> str:
-    """The prompt of an entry: its question, prompt or instruction (with its input), or its first turn."""
-    if isinstance(entry, str):
-        return entry
-    if turns := entry.get("turns"):
-        first = turns[0]
-        return str(first["content"] if isinstance(first, dict) else first)
-    text = str(entry.get("question") or entry.get("prompt") or entry.get("instruction") or "")
-    given = entry.get("input")
-    return re.sub(r"\n{3,}", "\n\n", f"{text}\n{given}" if given else text)
