@@ -21,7 +21,7 @@ from graphsvc.evaluation.figures import (
     GroupFigures,
     MethodFigures,
 )
-from graphsvc.evaluation.summary import SHIPPED, accused, worst_first
+from graphsvc.evaluation.readings import SHIPPED, accused, worst_first
 from graphsvc.evaluation.words import Say, counted, decimal, dollars, label, percent
 
 INTERVAL = "95% interval of a bootstrap that draws whole operators, and of innocents whole units, never single accounts"

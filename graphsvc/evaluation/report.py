@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from graphsvc.errors import BadUsage
-from graphsvc.evaluation import pictures, summary, words
+from graphsvc.evaluation import pictures, readings, summary, words
 from graphsvc.evaluation.figures import Report, RingFound
 
 SAYS = (words.percent, words.decimal, words.number, words.span, words.dollars, words.times, words.label)
@@ -68,6 +68,7 @@ def _environment() -> Environment:
         "number": words.number,
         "span": words.span,
         "pictures": pictures,
+        "readings": readings,
         "summary": summary,
         "slowest_first": slowest_first,
     }

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from graphsvc.evaluation import summary
+from graphsvc.evaluation import readings, summary
 from graphsvc.evaluation.figures import Estimate, Evaluation, GroupFigures
 from tests.evaluation import report_factory as made_up
 
@@ -84,13 +84,19 @@ def test_a_figure_is_judged_by_the_worse_end_of_its_interval(recall: Estimate, b
     assert line_about("are missed", with_recall(recall)).finding.bad is bad
 
 
-def test_a_rate_is_judged_by_its_upper_end_and_its_group_found_by_it() -> None:
-    small = GroupFigures("tiny", 10, 3, 2, 0, 0, 0, Estimate(0.0, 0.0, 0.31))
-    one = replace(made_up.evaluation(), innocents=(*made_up.groups(), small))
-    assert [group.group for group in summary.worst_first(one.innocents)][:2] == ["tiny", "mail_alias"]
-    worst = line_about("Worst off", one).finding
-    assert worst.bad
-    assert "tiny, 0 of 10 accounts" in worst.text
+def test_groups_stand_by_the_upper_end_of_their_interval() -> None:
+    unknown = GroupFigures("tiny", 10, 3, 2, 0, 0, 0, Estimate(0.0, 0.0, 0.31))
+    assert [group.group for group in readings.worst_first([*made_up.groups(), unknown])][:2] == ["tiny", "mail_alias"]
+
+
+def test_the_worst_off_group_is_one_that_is_accused_where_any_is() -> None:
+    unknown = GroupFigures("tiny", 10, 3, 2, 0, 0, 0, Estimate(0.0, 0.0, 0.31))
+    both = replace(made_up.evaluation(), innocents=(*made_up.groups(), unknown))
+    assert "mail alias, 11 of 110 accounts" in line_about("Worst off", both).finding.text
+    alone = line_about("Worst off", replace(both, innocents=(unknown,))).finding
+    assert "tiny, 0 of 10 accounts" in alone.text
+    assert alone.bad
+    assert readings.worst_off(()) is None
 
 
 def test_groups_of_few_units_are_named_whatever_their_rate() -> None:
@@ -147,15 +153,16 @@ def test_names_with_braces_are_only_names() -> None:
 
 def test_the_share_accused_is_counted_where_no_method_has_it() -> None:
     one = replace(made_up.evaluation(), methods=())
-    assert summary.accused(one).value == 28 / 3_700
-    assert math.isnan(summary.accused(replace(one, innocents=())).value)
+    assert readings.accused(one).value == 28 / 3_700
+    assert math.isnan(readings.accused(replace(one, innocents=())).value)
 
 
 def test_evasion_names_the_cheapest_step_that_halves_what_is_caught() -> None:
     text = summary.of_evasion(made_up.evasion())
     assert "$19.50" in text
     assert "given up: prompt)" in text
-    assert "from 93.0% to 31.0%" in text
+    assert "31.0% (24.0–38.0%) of the accounts are still caught" in text
+    assert text.endswith("instead of 93.0%.")
 
 
 def test_evasion_that_never_halves_it_names_the_last_step() -> None:
