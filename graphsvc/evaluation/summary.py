@@ -102,10 +102,11 @@ def of_evasion(steps: Sequence[EvasionStep]) -> str:
     whole = steps[0].recall_at_fpr_1.value
     halved = [step for step in steps if step.recall_at_fpr_1.value <= whole / 2]
     step = min(halved, key=lambda one: one.cost) if halved else steps[-1]
+    caught = estimate(step.recall_at_fpr_1, percent)
     return (
         f"Of an operator who pays {dollars(step.cost)} an account and month ({times(step.times)} the cost of sharing "
-        f"everything; the last thing given up: {label(step.gives_up)}), {estimate(step.recall_at_fpr_1, percent)} of the "
-        f"accounts are still caught at one false accusation in 100 innocents, instead of {percent(whole)}."
+        f"everything; the last thing given up: {label(step.gives_up)}), {caught} of the accounts are still caught at "
+        f"one false accusation in 100 innocents, instead of {percent(whole)}."
     )
 
 

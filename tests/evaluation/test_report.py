@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,29 @@ from tests.evaluation import report_factory as made_up
 REPORTS = {"one": made_up.one_log(), "many": made_up.many_worlds()}
 
 
-@pytest.fixture(scope="module", params=REPORTS)
-def text(request: pytest.FixtureRequest) -> str:
-    return page(REPORTS[request.param])
+@cache
+def text_of(name: str) -> str:
+    return page(REPORTS[name])
+
+
+@cache
+def soup_of(name: str) -> BeautifulSoup:
+    return BeautifulSoup(text_of(name), "html.parser")
+
+
+@pytest.fixture(params=REPORTS)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def soup(text: str) -> BeautifulSoup:
-    return BeautifulSoup(text, "html.parser")
+def text(name: str) -> str:
+    return text_of(name)
+
+
+@pytest.fixture
+def soup(name: str) -> BeautifulSoup:
+    return soup_of(name)
 
 
 def test_nothing_comes_from_elsewhere(text: str, soup: BeautifulSoup) -> None:
@@ -68,7 +84,7 @@ def test_no_figure_is_shown_as_nan_or_none(soup: BeautifulSoup) -> None:
 
 
 def test_every_dash_has_a_word_why() -> None:
-    soup = BeautifulSoup(page(made_up.many_worlds()), "html.parser")
+    soup = soup_of("many")
     dashes = [cell for cell in soup.find_all("td", class_="n") if cell.get_text(strip=True).startswith("—")]
     reasons = {cell.find("span").get_text() for cell in dashes if cell.find("span")}
     assert reasons == {"no ring in this world", "no abusive account"}
@@ -84,13 +100,13 @@ def test_the_summary_gives_the_bad_before_the_rest(soup: BeautifulSoup) -> None:
 def test_what_would_else_be_misread_stands_above_the_figures_of_its_evaluation() -> None:
     note = "12 accounts of truth.csv (3 abusive) had done nothing by then: in no figure."
     for name, places in (("one", 1), ("many", 3)):
-        text = page(REPORTS[name])
+        text = text_of(name)
         assert text.count(note) == places
     assert text.index("evasive 51</h2>") < text.index(note) < text.index("Innocents</h3>")
 
 
 def test_one_log_has_all_parts_and_no_comparison() -> None:
-    heads = _heads(made_up.one_log())
+    heads = _heads(soup_of("one"))
     assert heads == [
         "How good detection is, and how it fails",
         "Where it is bad",
@@ -107,13 +123,13 @@ def test_one_log_has_all_parts_and_no_comparison() -> None:
 
 
 def test_several_evaluations_are_compared_at_the_top() -> None:
-    heads = _heads(made_up.many_worlds())
+    heads = _heads(soup_of("many"))
     assert heads[3] == "All evaluations side by side"
     assert [head for head in heads if head[-1].isdecimal()] == ["evasive 51", "evasive 52", "quiet 51"]
 
 
 def test_worlds_over_their_seeds_stand_before_the_single_ones() -> None:
-    tables = BeautifulSoup(page(made_up.many_worlds()), "html.parser").find_all("table")
+    tables = soup_of("many").find_all("table")
     assert [row.find("th").get_text() for row in tables[0].select("tbody tr")] == ["evasive", "quiet"]
     assert [row.find("a").get_text() for row in tables[1].select("tbody tr")] == [
         "evasive 51",
@@ -125,7 +141,7 @@ def test_worlds_over_their_seeds_stand_before_the_single_ones() -> None:
 
 def test_parts_that_were_not_asked_for_are_left_out() -> None:
     bare = replace(made_up.evaluation(), innocents=(), ages=(), methods=(), split=())
-    heads = _heads(Report("evaluate", (bare,), ()))
+    heads = _heads(BeautifulSoup(page(Report("evaluate", (bare,), ())), "html.parser"))
     assert [head for head in heads[3:] if head != bare.name] == ["Accounts", "Rings and clusters"]
 
 
@@ -144,7 +160,7 @@ def test_many_groups_are_drawn_in_parts_on_one_axis_and_their_table_can_be_opene
 
 
 def test_every_ring_stands_in_the_table_the_missed_first() -> None:
-    soup = BeautifulSoup(page(made_up.one_log()), "html.parser")
+    soup = soup_of("one")
     table = next(each for each in soup.find_all("table") if each.find("th").get_text() == "Ring")
     rows = [[cell.get_text(strip=True) for cell in row.find_all(["th", "td"])] for row in table.select("tbody tr")]
     assert len(rows) == len(made_up.RINGS)
@@ -154,7 +170,7 @@ def test_every_ring_stands_in_the_table_the_missed_first() -> None:
 
 
 def test_the_foot_holds_command_moment_and_model() -> None:
-    foot = BeautifulSoup(page(made_up.one_log()), "html.parser").find("footer")
+    foot = soup_of("one").find("footer")
     assert foot is not None
     for part in ("graphsvc evaluate --truth truth.csv", "2026-03-01T00:00:00Z", "2026-02-01-4f1a2b3c", "truth file"):
         assert part in foot.get_text()
@@ -168,7 +184,7 @@ def test_markup_in_any_text_comes_out_as_text() -> None:
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:
-    assert page(made_up.many_worlds()) == page(made_up.many_worlds())
+    assert page(made_up.many_worlds()) == text_of("many")
 
 
 def test_a_world_where_everything_is_undefined_can_be_drawn() -> None:
@@ -181,7 +197,7 @@ def test_the_file_is_whole_and_replaces_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("older")
     write_report(path, made_up.one_log())
-    assert path.read_text(encoding="utf-8") == page(made_up.one_log())
+    assert path.read_text(encoding="utf-8") == text_of("one")
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -197,10 +213,8 @@ def test_a_name_that_is_taken_by_a_folder_leaves_nothing_behind(tmp_path: Path) 
     assert [one.name for one in tmp_path.iterdir()] == ["taken"]
 
 
-def _heads(report: Report) -> list[str]:
-    return [
-        head.get_text(strip=True) for head in BeautifulSoup(page(report), "html.parser").find_all(["h1", "h2", "h3"])
-    ]
+def _heads(soup: BeautifulSoup) -> list[str]:
+    return [head.get_text(strip=True) for head in soup.find_all(["h1", "h2", "h3"])]
 
 
 def _spoilt(report: Report, text: str) -> Report:
