@@ -19,6 +19,7 @@ from graphsvc.evaluation.words import NONE, compact, estimate, number, percent, 
 
 LEFT, RIGHT, TOP, BOTTOM = 42.0, 18.0, 28.0, 42.0
 COLUMN = 54.0
+COLOURS = 6
 HOURS = (1.0, 6.0, 24.0, 72.0, 168.0, 720.0, 2_160.0, 8_760.0)
 LABEL_CHARACTERS, STEP_CHARACTERS = 34, 16
 COUNT_WIDTH = 26.0
@@ -90,7 +91,7 @@ def curves(title: str, about: str, lines: Sequence[Line], x: Axis, y: Axis, *, f
     measured."""
     frame, way = Frame(x, y, 310.0), "VH" if falling else "HV"
     paths = [
-        svg.path(f"curve c{n}", way, [(frame.x(point.x), frame.y(point.y)) for point in line.points])
+        svg.path(f"curve c{n % COLOURS}", way, [(frame.x(point.x), frame.y(point.y)) for point in line.points])
         for n, line in enumerate(lines)
     ]
     return frame.around(title, about, *reversed(paths), *_key(lines, frame.y.start, falling))
@@ -224,7 +225,7 @@ def _key(lines: Sequence[Line], bottom: float, left: bool) -> list[Markup]:
     at, anchor = (LEFT + 10.0, "start") if left else (svg.WIDTH - RIGHT - 8.0, "end")
     first = bottom - 12.0 - 17.0 * (len(lines) - 1)
     return [
-        svg.text(f"key c{n}", at, first + 17.0 * n, f"{_clipped(line.name)} {line.value}", anchor)
+        svg.text(f"key c{n % COLOURS}", at, first + 17.0 * n, f"{_clipped(line.name)} {line.value}", anchor)
         for n, line in enumerate(lines)
     ]
 

@@ -10,6 +10,7 @@ from graphsvc.evaluation.figures import Estimate
 
 NONE = "—"
 HOURS_A_DAY = 24
+ACRONYMS = {word.lower(): word for word in ("API", "CI", "NAT", "SSO", "VPN")}
 IDLE_ZEROS = re.compile(r"\.?0+(?=\D|$)")
 Say = Callable[[float], str]
 
@@ -85,8 +86,8 @@ def estimate(figure: Estimate, say: Say) -> str:
 
 
 def label(code: str) -> str:
-    """A code name as a person reads it."""
-    return code.replace("_", " ")
+    """A code name as a person reads it: `carrier_nat` as `carrier NAT`."""
+    return " ".join(ACRONYMS.get(word, word) for word in code.replace("_", " ").split(" "))
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -65,6 +65,15 @@ def test_an_estimate_is_said_with_its_interval_and_one_unit() -> None:
     assert words.estimate(Estimate(math.nan, math.nan, math.nan), words.percent) == "—"
 
 
+def test_code_names_are_words() -> None:
+    assert [words.label(code) for code in ("carrier_nat", "mail_alias", "CI", "two  words")] == [
+        "carrier NAT",
+        "mail alias",
+        "CI",
+        "two  words",
+    ]
+
+
 def test_counts_and_money() -> None:
     assert words.counted(1, "person", "people") == "1 person"
     assert words.counted(2_150, "person", "people") == "2,150 people"
