@@ -11,8 +11,9 @@ from graphsvc.cli import db, keys
 from graphsvc.cli.console import note
 from graphsvc.cli.demo import demo
 from graphsvc.cli.detect import detect
+from graphsvc.cli.evaluate import evaluate
 from graphsvc.cli.ingest import fingerprint, ingest
-from graphsvc.cli.model import evaluate, train
+from graphsvc.cli.model import train
 from graphsvc.cli.query import query
 from graphsvc.cli.serve import serve
 from graphsvc.cli.simulate import simulate

@@ -141,7 +141,8 @@ class EvasionStep:
 @dataclass(frozen=True)
 class Evaluation:
     """`judged_by`: "truth file" or "later labels". `methods` judge the same final look; `split` are the methods fitted
-    on this log's own earlier part and held to its later part and to other operators (empty unless asked for)."""
+    on this log's own earlier part and held to its later part and to other operators (empty unless asked for). `notes`:
+    sentences without which the figures would be misread."""
 
     name: str
     judged_by: str
@@ -153,6 +154,7 @@ class Evaluation:
     ages: tuple[AgeFigures, ...]
     methods: tuple[MethodFigures, ...]
     split: tuple[MethodFigures, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from graphsvc.config import Settings, load_settings
+from graphsvc.evaluation.figures import Evaluation
+from graphsvc.evaluation.run import Options, evaluate
 from graphsvc.graph import embedded
 from graphsvc.graph.connection import driver
 from graphsvc.graph.store import GraphStore
-from graphsvc.jobs.detect import Detection, detect
-from graphsvc.jobs.evaluate import evaluate
+from graphsvc.jobs.detect import detect
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.ledger import open_ledger
 from graphsvc.simulate import load_world, simulate
@@ -88,13 +88,32 @@ def run(options: argparse.Namespace, folder: Path) -> None:
     if options.graph:
         project(settings)
     detect(settings, None, quiet)
-    found: Detection = timed(
+    timed(
         "detect",
         lambda: detect(settings, None, quiet),
         accounts=lambda d, _: d.accounts,
         clusters=lambda d, _: d.clusters,
     )
-    timed("evaluate", lambda: evaluate(found.results, world / "truth.csv"), figures=lambda figures, _: asdict(figures))
+    timed(
+        "evaluate",
+        lambda: evaluate(settings, world / "truth.csv", Options(), quiet),
+        figures=lambda evaluation, _: figures(evaluation),
+    )
+
+
+def figures(found: Evaluation) -> dict[str, float]:
+    """The figures without their intervals: all of them are in `graphsvc evaluate --json`."""
+    accounts, clusters = found.accounts, found.clusters
+    named = {
+        "average_precision": accounts.average_precision,
+        "auroc": accounts.auroc,
+        "calibration_error": accounts.calibration_error,
+        "ring_recall": clusters.ring_recall,
+        "account_precision": clusters.account_precision,
+        "account_recall": clusters.account_recall,
+    }
+    accused = {f"accused.{group.group}": group.rate.value for group in found.innocents}
+    return {name: estimate.value for name, estimate in named.items()} | accused
 
 
 def project(settings: Settings) -> None:
