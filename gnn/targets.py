@@ -28,6 +28,9 @@ Bools = npt.NDArray[np.bool_]
 RING_SHARE = 0.08
 """A cluster is abusive when labels say so of this share of its members or more, and of more than they call innocent:
 enforcement finds a part of a ring, and one stolen account does not condemn an office."""
+LONE_OF = 3
+"""A single abusive label among so many members or more tells nothing of the others: reviewers err, and accounts are
+stolen."""
 INFERRED_CONFIDENCE = 0.4
 """How far an unlabelled member of an abusive cluster counts as abusive."""
 
@@ -46,7 +49,7 @@ class Example:
 class Targets:
     """`abusive` bool[N]; `labelled` bool[N], by a label or by its cluster; `confidence` float32[N], 1 for an unlabelled
     account and 0 for one that must not be learnt from. For clusters `cluster_abusive` bool[C], `cluster_kind` int64[C]
-    (-1 unknown) and `cluster_labelled` bool[C]."""
+    (-1 unknown), `cluster_labelled` bool[C], and `cluster_clear` bool[C], false where it must not be learnt from."""
 
     abusive: Bools
     labelled: Bools
@@ -54,6 +57,7 @@ class Targets:
     cluster_abusive: Bools
     cluster_kind: npt.NDArray[np.int64]
     cluster_labelled: Bools
+    cluster_clear: Bools
 
 
 def outcomes_of(example: Example) -> Verdicts:
@@ -66,7 +70,7 @@ def targets_of(example: Example, verdicts: Verdicts) -> Targets:
     """Targets of accounts and clusters from all that was decided."""
     network = example.network
     abusive, labelled = verdicts.verdict == ABUSIVE, verdicts.verdict != UNLABELLED
-    cluster_abusive, cluster_kind, cluster_labelled = _clusters(network, verdicts)
+    cluster_abusive, cluster_kind, cluster_labelled, cluster_clear = _clusters(network, verdicts)
     inferred = ~labelled & np.append(cluster_abusive, False)[network.clusters]
     confidence = np.where(labelled, verdicts.confidence, 1.0)
     confidence[~labelled & _near(network, abusive)] = 0.0
@@ -78,6 +82,7 @@ def targets_of(example: Example, verdicts: Verdicts) -> Targets:
         cluster_abusive,
         cluster_kind,
         cluster_labelled,
+        cluster_clear,
     )
 
 
@@ -93,7 +98,8 @@ def _near(network: Network, abusive: Bools) -> Bools:
     return near
 
 
-def _clusters(network: Network, verdicts: Verdicts) -> tuple[Bools, npt.NDArray[np.int64], Bools]:
+def _clusters(network: Network, verdicts: Verdicts) -> tuple[Bools, npt.NDArray[np.int64], Bools, Bools]:
+    """Whether each is abusive, of what kind, whether labels say so, and whether they say it clearly."""
     inside = np.flatnonzero(network.clusters >= 0)
     ordinal, count = network.clusters[inside], network.cluster_count
     verdict, confidence = verdicts.verdict[inside], verdicts.confidence[inside]
@@ -101,13 +107,16 @@ def _clusters(network: Network, verdicts: Verdicts) -> tuple[Bools, npt.NDArray[
     good = np.bincount(ordinal, np.where(verdict == BENIGN, confidence, 0.0), minlength=count)
     abusive = (bad > good) & (bad >= RING_SHARE * np.bincount(ordinal, minlength=count))
     labelled = np.bincount(ordinal, verdict != UNLABELLED, minlength=count) > 0
+    size, accused = np.bincount(ordinal, minlength=count), np.bincount(ordinal, verdict == ABUSIVE, minlength=count)
+    clear = ~(abusive & (accused == 1) & (size >= LONE_OF))
+    abusive &= clear
     votes = np.zeros((count, len(KINDS)))
     named = verdicts.kind[inside] >= 0
     np.add.at(votes, (ordinal[named], verdicts.kind[inside][named]), confidence[named])
     side = np.arange(len(KINDS)) < len(ABUSIVE_KINDS)
     votes[side[None, :] != abusive[:, None]] = 0.0
     kind = np.where(votes.max(axis=1, initial=0.0) > 0, votes.argmax(axis=1), -1)
-    return abusive, kind.astype(np.int64), labelled
+    return abusive, kind.astype(np.int64), labelled, clear
 
 
 def folds_of(examples: Sequence[Example], folds: int, seed: int) -> list[npt.NDArray[np.int64]]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from gnn.dataset import Graph, build, relabelled
 from gnn.groups import ABUSIVE_KINDS, KINDS
 from gnn.labels import Known, known
+from gnn.network import Network
 from gnn.targets import Example, Targets, folds_of, outcomes_of, targets_of
 
 Bools = npt.NDArray[np.bool_]
@@ -60,7 +61,7 @@ def views_of(
     for index, (example, fold) in enumerate(zip(examples, folds_of(examples, folds, seed), strict=True)):
         network = example.network
         targets = targets_of(example, outcomes_of(example))
-        luck = random.random(network.account_count)
+        luck = _luck(network, random)
         anything = known(network)
         shares = hidden_shares if np.any(anything.bad + anything.good > 0) else hidden_shares[:1]
         graph: Graph | None = None
@@ -69,6 +70,13 @@ def views_of(
             graph = build(network, shown) if graph is None else relabelled(graph, network, shown)
             out.append(_view(index, example, graph, shown, targets, fold, unlabelled_weight))
     return out
+
+
+def _luck(network: Network, random: np.random.Generator) -> npt.NDArray[np.float64]:
+    """float64[N]: one draw a cluster and one for each account in none. What is known of a ring is hidden as a whole: a
+    ring of which nothing is known, beside others of which much is, must not pass for innocent."""
+    alone, together = random.random(network.account_count), random.random(network.cluster_count + 1)
+    return np.where(network.clusters >= 0, together[network.clusters], alone)
 
 
 def goal_of(view: View, fold: int, device: torch.device) -> Goal:
@@ -97,6 +105,7 @@ def _view(
     cluster_fold = np.zeros(example.network.cluster_count, dtype=np.int64)
     inside = example.network.clusters >= 0
     cluster_fold[example.network.clusters[inside]] = fold[inside]
+    cluster_weight = np.where(targets.cluster_labelled, 1.0, unlabelled_weight) * targets.cluster_clear
     return View(
         example=index,
         known=shown,
@@ -105,7 +114,7 @@ def _view(
         weight=weight.astype(np.float32),
         fold=fold,
         kinds=_possible_kinds(targets),
-        cluster_weight=np.where(targets.cluster_labelled, 1.0, unlabelled_weight).astype(np.float32),
+        cluster_weight=cluster_weight.astype(np.float32),
         cluster_fold=cluster_fold,
     )
 

@@ -96,9 +96,37 @@ def test_unlabelled_accounts_near_a_known_bad_one_teach_nothing(world: World) ->
     example = Example(network, labels_of(world, one, NOW_MS))
     targets = targets_of(example, outcomes_of(example))
     assert targets.abusive[together[0]]
-    few = len(together) * RING_SHARE > 1
-    assert (targets.confidence[together[1:]] == (0 if few else np.float32(INFERRED_CONFIDENCE))).all()
+    assert (targets.confidence[together[1:]] == 0).all()
     assert targets.confidence[network.clusters < 0].all()
+
+
+def test_a_lone_label_tells_nothing_of_its_cluster_and_two_tell_much(world: World) -> None:
+    network = network_of(world)
+    ring = np.flatnonzero((np.array(world.ring) == 1) & (network.clusters >= 0))
+    cluster = int(network.clusters[ring[0]])
+    together = ring[network.clusters[ring] == cluster]
+    assert 3 <= len(together) < 2 / RING_SHARE
+    for count, abusive in ((1, False), (2, True)):
+        found = np.zeros(network.account_count, dtype=bool)
+        found[together[:count]] = True
+        example = Example(network, labels_of(world, found, NOW_MS))
+        targets = targets_of(example, outcomes_of(example))
+        assert (targets.cluster_abusive[cluster], targets.cluster_clear[cluster]) == (abusive, abusive)
+        assert (targets.confidence[together[count:]] == (np.float32(INFERRED_CONFIDENCE) if abusive else 0)).all()
+        (view,) = views_of([example], 2, (1.0,), 0.3, seed=0)
+        assert bool(view.cluster_weight[cluster]) is abusive
+
+
+def test_what_is_known_of_a_cluster_is_hidden_as_a_whole(world: World) -> None:
+    example = example_of(world, known_share=0.5)
+    network = example.network
+    labelled = settle(network.labels, network.account_count).confidence > 0
+    (view,) = views_of([example], 2, (0.5,), 0.3, seed=0)
+    shown = ((view.known.bad > 0) | (view.known.good > 0))[labelled]
+    inside = network.clusters[labelled]
+    assert shown.any() and not shown.all()
+    for cluster in np.unique(inside[inside >= 0]):
+        assert len(set(shown[inside == cluster])) == 1
 
 
 def test_one_bad_account_does_not_condemn_an_office() -> None:
