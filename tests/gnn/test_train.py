@@ -124,7 +124,8 @@ def test_what_is_known_of_a_cluster_is_hidden_as_a_whole(world: World) -> None:
     (view,) = views_of([example], 2, (0.5,), 0.3, seed=0)
     shown = ((view.known.bad > 0) | (view.known.good > 0))[labelled]
     inside = network.clusters[labelled]
-    assert shown.any() and not shown.all()
+    assert shown.any()
+    assert not shown.all()
     for cluster in np.unique(inside[inside >= 0]):
         assert len(set(shown[inside == cluster])) == 1
 
