@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from graphsvc.events.types import Event, Label
-from graphsvc.simulate import WorldSummary, load_world, simulate
+from graphsvc.simulate import WorldSpec, WorldSummary, load_world, simulate
 
 T = TypeVar("T")
 
@@ -31,7 +31,10 @@ class Made:
 
 
 def make(folder: Path, world: str, **changes: object) -> Made:
-    spec = msgspec.structs.replace(load_world(world), **changes)
+    return make_spec(folder, msgspec.structs.replace(load_world(world), **changes))
+
+
+def make_spec(folder: Path, spec: WorldSpec) -> Made:
     summary = simulate(spec, folder)
     with (folder / "truth.csv").open(encoding="utf-8", newline="") as rows:
         truth = {row["account_id"]: row for row in csv.DictReader(rows)}

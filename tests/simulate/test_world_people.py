@@ -85,11 +85,11 @@ def test_conversations_hop_between_accounts_of_one_ring_or_one_firms_gateway(pla
                 holders["\n".join(said[:2])].add(event.account_id)
     hops = [accounts for accounts in holders.values() if len(accounts) > 1]
     units = [{plain_world.truth[account_id]["unit"] for account_id in accounts} for accounts in hops]
-    assert len(hops) > 20
+    assert len(hops) > 8
     assert all(len(unit) == 1 for unit in units)
     groups = Counter(plain_world.truth[min(accounts)]["group"] for accounts in hops)
     innocent = {group for group in groups if load_world("plain").archetypes[group].side == "innocent"}
-    assert innocent == {"gateway"}
+    assert innocent <= {"gateway"}
 
 
 def test_bans_are_late_and_partial_and_end_an_account(plain_world: Made) -> None:
@@ -137,3 +137,64 @@ def test_some_innocents_who_raised_an_alarm_are_cleared(plain_world: Made) -> No
     )
     assert {"campus", "individual"} <= cleared.keys()
     assert {label.kind for label in plain_world.labels if label.kind is not UNSET} >= {"shared_network", "other_benign"}
+
+
+def by_group(made: Made, group: str) -> list[dict[str, str]]:
+    return [row for row in made.truth.values() if row["group"] == group]
+
+
+def test_units_are_what_innocents_belong_together_by_and_the_rings_of_operators(plain_world: Made) -> None:
+    for row in plain_world.truth.values():
+        assert row["unit"] == row["ring"] if row["ring"] else row["unit"].startswith(f"{row['group']}-")
+    sizes = {group: Counter(row["unit"] for row in by_group(plain_world, group)) for group in ("campus", "individual")}
+    assert max(sizes["campus"].values()) > 20
+    assert set(sizes["individual"].values()) == {1}
+
+
+def test_a_person_may_have_several_accounts_and_a_unit_several_people(plain_world: Made) -> None:
+    people = {group: Counter(row["person"] for row in by_group(plain_world, group))
+              for group in ("two_accounts", "household", "stolen_account")}  # fmt: skip
+    assert set(people["two_accounts"].values()) == {2}
+    assert set(people["household"].values()) == {1}
+    assert set(people["stolen_account"].values()) == {1}
+    assert len({row["unit"] for row in by_group(plain_world, "household")}) < len(people["household"])
+    assert all(row["person"] == row["operator"] for row in by_group(plain_world, "distillation"))
+
+
+def test_what_each_group_of_innocents_shares_is_its_own(plain_world: Made) -> None:
+    """The kind of identifier that most links accounts of one unit, for groups that are known by it."""
+    shown: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for event in plain_world.events:
+        mine = shown[event.account_id]
+        if event.ip is not UNSET:
+            mine["address"].add(str(event.ip))
+        if event.payment is not UNSET:
+            mine["card"].add(str(event.payment.fingerprint))
+        if event.org_id is not UNSET:
+            mine["org"].add(str(event.org_id))
+        if event.signup is not UNSET and event.signup.referral_code is not UNSET:
+            mine["code"].add(str(event.signup.referral_code))
+        if event.request is not UNSET and event.request.messages and event.request.messages[0].role == "system":
+            mine["prompt"].add(event.request.messages[0].content)
+
+    def linked(group: str, kind: str) -> float:
+        """Share of the group's accounts that show what another of their unit shows."""
+        holders: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for row in by_group(plain_world, group):
+            for name in shown[row["account_id"]][kind]:
+                holders[row["unit"], name].add(row["account_id"])
+        together = {account for accounts in holders.values() if len(accounts) > 1 for account in accounts}
+        return len(together) / len(by_group(plain_world, group))
+
+    assert linked("sso_company", "org") > 0.95
+    assert linked("family_card", "card") > 0.6
+    assert linked("family_card", "address") < 0.2
+    assert linked("agency_card", "card") > 0.7
+    assert linked("influencer", "code") > 0.8
+    assert linked("influencer", "address") < 0.5
+    assert linked("public_terminal", "address") > 0.6
+    assert linked("coworking", "address") > 0.6
+    assert linked("mobile_region", "address") > 0.7
+    assert linked("vendor_app", "prompt") > 0.6
+    assert linked("hackathon", "code") > 0.5
+    assert linked("individual", "card") == linked("individual", "org") == 0
