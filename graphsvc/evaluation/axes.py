@@ -54,7 +54,7 @@ def ticks(axis: Axis) -> list[float]:
         return [10.0**power for power in powers]
     wide = axis.high - axis.low
     size = 10.0 ** math.floor(math.log10(wide))
-    step = next(part * size for part in (0.1, 0.2, 0.25, 0.5, 1) if wide / (part * size) <= 5 + 1e-9)
+    step = next(part * size for part in (0.2, 0.25, 0.5, 1, 2) if wide / (part * size) <= 5 + 1e-9)
     return [axis.low + step * n for n in range(int(wide / step + 1e-9) + 1)]
 
 

@@ -128,9 +128,9 @@ def found_by(title: str, about: str, rings: Sequence[RingFound]) -> Markup:
     frame = Frame(_hours(rings), Axis("share of all rings"), 310.0)
     share = [n / max(len(rings), 1) for n in range(len(hours) + 1)]
     places = [(frame.x(at), frame.y(of)) for at, of in zip([frame.x.axis.low, *hours], share, strict=True)]
-    ground, top = places[-1][1], (frame.x.end, places[-1][1])
-    found = svg.text("key c0", frame.x.end, ground - 7.0, f"{len(hours)} of {len(rings)} found", "end")
-    return frame.around(title, about, svg.path("curve c0", "HV", [*places, top]), found)
+    end = (frame.x.end, places[-1][1])
+    found = svg.text("key c0", end[0], end[1] - 7.0, f"{len(hours)} of {len(rings)} found", "end")
+    return frame.around(title, about, svg.path("curve c0", "HV", [*places, end]), found)
 
 
 def staircase(title: str, about: str, steps: Sequence[Step], x: Axis, y: Axis) -> Markup:

@@ -50,6 +50,21 @@ def test_ticks_are_round(axis: Axis, expected: list[float]) -> None:
     assert ticks(axis) == pytest.approx(expected)
 
 
+@given(st.floats(0, 1e6))
+def test_whatever_an_axis_shows_it_has_a_few_ticks_within_it(most: float) -> None:
+    axis = Axis("", 0, top_of([most]))
+    found = ticks(axis)
+    assert 2 <= len(found) <= 6
+    assert found[0] == 0
+    assert found[-1] <= axis.high * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("high", [0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.3, 0.6, 0.8, 1.0, 6.0, 80.0])
+def test_every_end_that_an_axis_may_have_has_ticks(high: float) -> None:
+    assert top_of([high]) == pytest.approx(high)
+    assert 2 <= len(ticks(Axis("", 0, high))) <= 6
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=1))
 def test_the_end_of_an_axis_is_not_below_any_value(values: list[float]) -> None:
     assert top_of([*values, math.nan]) >= max(values) * (1 - 1e-9)
