@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
 
 from graphsvc.errors import BadUsage
-from graphsvc.evaluation.figures import Estimate, Report
+from graphsvc.evaluation.figures import Bin, Estimate, EvasionStep, Report, RingFound
 from graphsvc.evaluation.report import page, write_report
 from tests.evaluation import report_factory as made_up
 
@@ -193,6 +195,14 @@ def test_a_world_where_everything_is_undefined_can_be_drawn() -> None:
     assert not re.search(r"\bnan\b", text)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_the_figures_are_the_page_is_drawn(seed: int) -> None:
+    dice = Random(seed)
+    text = page(_mapped(made_up.one_log(), lambda leaf: _other(leaf, dice)))
+    assert text.endswith("</html>")
+    assert not re.search(r"\b(nan|None|inf)\b", text.partition("</style>")[2])
+
+
 def test_the_file_is_whole_and_replaces_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("older")
@@ -225,6 +235,28 @@ def _spoilt(report: Report, text: str) -> Report:
 def _undefined(report: Report) -> Report:
     """The same with every figure undefined; curves, which are measured points, stay."""
     return _mapped(report, lambda leaf: made_up.NAN if isinstance(leaf, Estimate) else leaf)
+
+
+def _other(leaf: Any, dice: Random) -> Any:
+    """Another figure in place of a figure: of any size, sharp or wide, with or without an interval."""
+    value = dice.choice([0.0, 1.0, math.nan, dice.random(), 10 ** -dice.uniform(0, 7)])
+    if isinstance(leaf, Estimate):
+        if leaf.value > 1:
+            value *= 10_000
+        low, high = dice.choice([(math.nan, math.nan), (value, value), (value * dice.random(), value * 1.5)])
+        return Estimate(value, low, high)
+    if isinstance(leaf, Bin):
+        return Bin(dice.random(), dice.choice([0.0, 1.0, dice.random()]), dice.choice([1, 37, 2_000_000]))
+    if isinstance(leaf, RingFound):
+        hours = dice.choice([None, 0.0, 10 ** dice.uniform(-3, 5)])
+        return replace(leaf, size=dice.choice([2, 9, 40_000]), hours=hours, accounts=None if hours is None else 2)
+    if isinstance(leaf, EvasionStep):
+        return replace(
+            leaf,
+            cost=dice.choice([0.0, 5.0, 10 ** dice.uniform(-2, 5)]),
+            recall_at_fpr_1=_other(leaf.recall_at_fpr_1, dice),
+        )
+    return leaf
 
 
 def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
