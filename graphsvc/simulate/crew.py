@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,12 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from itertools import accumulate
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 from msgspec import Struct
+from pyarrow.json import ParseOptions, read_json
 
 from graphsvc.simulate.scene import DAY_MS, Scene, set_scene
 from graphsvc.simulate.scribe import Scribe
@@ -30,6 +36,7 @@ SLOT_BYTES = 32 * 2**20
 BYTES_PER_REQUEST = 1800
 BEFORE_DAYS, AFTER_DAYS = 160, 60
 TEN_DAYS_MS = 10 * DAY_MS
+TRUTH = pa.schema([(field.name, pa.bool_() if field.name == "abusive" else pa.string()) for field in fields(TruthRow)])
 
 
 class Played(Struct, frozen=True):
@@ -55,15 +62,20 @@ class Crew:
         events, labels = (Spool(self.folder / f"{name}.{kind}", self._edges) for kind in ("events", "labels"))
         scribe = Scribe(events, labels)
         rows = [row for index in work for row in play(self.units[index], self.scene, scribe, self._own_texts(index))]
-        names = [field.name for field in fields(TruthRow)]
-        truth = pa.table({name: [getattr(row, name) for row in rows] for name in names})
-        return Played(events.close(), labels.close(), truth, (scribe.events, scribe.requests, scribe.labels))
+        counts = (scribe.events, scribe.requests, scribe.labels)
+        return Played(events.close(), labels.close(), _table(rows), counts)
 
     def _own_texts(self, index: int) -> Iterator[str]:
         """The unit's part of the public prompts that one person alone uses: as large as its part of the accounts."""
         texts = self.scene.own_texts
         first, end = (at * len(texts) // self._accounts[-1] for at in self._accounts[index : index + 2])
         return iter(texts[first:end])
+
+
+def _table(rows: list[TruthRow]) -> pa.Table:
+    """By way of JSON, since making Arrow arrays of Python objects imports pandas, for a second or more a process."""
+    text = b"\n".join(map(msgspec.json.encode, rows))
+    return read_json(pa.py_buffer(text), parse_options=ParseOptions(explicit_schema=TRUTH))
 
 
 def works(spec: WorldSpec, units: Sequence[Unit]) -> Iterator[range]:
@@ -128,8 +140,17 @@ _crew: Crew
 
 
 def _begin(spec: WorldSpec, folder: Path) -> None:
+    """What a worker does first. It leaves Ctrl-C to its parent, and ends when that ends, however that may be."""
     global _crew
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if (parent := parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _crew = Crew(spec, folder)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _play(work: range) -> Played:

@@ -40,15 +40,23 @@ def test_the_hash_seed_changes_nothing(made: dict[str, bytes], tmp_path: Path) -
     assert made == run(tmp_path, hash_seed="2")
 
 
-@pytest.mark.parametrize("processes", [2, 3])
-def test_the_number_of_processes_changes_nothing(made: dict[str, bytes], tmp_path: Path, processes: int) -> None:
-    assert made == run(tmp_path, processes=processes, hash_seed="random")
-
-
-def test_a_packed_log_holds_the_same_bytes(made: dict[str, bytes], tmp_path: Path) -> None:
-    files = run(tmp_path, processes=2, packed=True)
+def test_neither_processes_nor_packing_change_anything(made: dict[str, bytes], tmp_path: Path) -> None:
+    files = run(tmp_path, hash_seed="random", processes=3, packed=True)
     with zstandard.ZstdDecompressor().stream_reader(files.pop("events.ndjson.zst"), read_across_frames=True) as reader:
         assert {**files, "events.ndjson": reader.read()} == made
+
+
+def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
+    script = SCRIPT.replace("compressed=packed", "progress=print, compressed=packed").replace(
+        "accounts=200", "accounts=2000"
+    )
+    arguments = [str(tmp_path), "5", "2", "0"]
+    with subprocess.Popen([sys.executable, "-u", "-c", script, *arguments], stdout=subprocess.PIPE) as making:
+        assert making.stdout is not None
+        assert making.stdout.readline().startswith(b"accounts")
+        making.kill()
+        # The pipe ends when the last of those who hold it has ended: the workers have it from their parent.
+        making.stdout.read()
 
 
 def test_another_seed_is_another_world(made: dict[str, bytes], tmp_path: Path) -> None:
