@@ -32,10 +32,12 @@ Seen = tuple[Truth, "Judgement", Longs]
 """The truth of a world's accounts at its end, how they were judged, and their clusters."""
 
 
-def cost_of_evasion(settings: Settings, worlds: Worlds, report: Report) -> tuple[EvasionStep, ...]:
+def cost_of_evasion(
+    settings: Settings, worlds: Worlds, report: Report, kinds: Sequence[str] | None = None
+) -> tuple[EvasionStep, ...]:
     """Steps from a world whose operators share all that they like to one in which they share nothing: each gives up one
-    kind more, in the order of graphsvc.simulate.evade.KINDS. Accounts of all worlds given are judged together. Raises
-    BadUsage for a world without operators."""
+    more of `kinds`, by default all of graphsvc.simulate.evade.KINDS in their order. Accounts of all worlds given are
+    judged together. Raises BadUsage for a world without operators."""
     from graphsvc.simulate.evade import KINDS, giving_up
 
     model, specs = load_model(settings.places.active_model), worlds.specs()
@@ -43,11 +45,11 @@ def cost_of_evasion(settings: Settings, worlds: Worlds, report: Report) -> tuple
         raise BadUsage(f"World {idle[0]} has no operators who could evade.", hint="Choose another, such as plain.")
     share_all = _cost(specs)
     steps = []
-    for given_up in range(len(KINDS) + 1):
-        name = KINDS[given_up - 1] if given_up else NOTHING
-        report(f"giving up {name}", given_up / (len(KINDS) + 1))
-        changed = [giving_up(spec, KINDS[:given_up]) for spec in specs]
-        figures = method_figures(name, "", *_together([_judged(settings, model, spec) for spec in changed]))
+    order = tuple(KINDS if kinds is None else kinds)
+    for given_up, name in enumerate((NOTHING, *order)):
+        report(f"giving up {name}", given_up / (len(order) + 1))
+        changed = [giving_up(spec, order[:given_up]) for spec in specs]
+        figures = method_figures(name, "", *together([_judged(settings, model, spec) for spec in changed]))
         cost = _cost(changed)
         steps.append(EvasionStep(name, cost, cost / share_all, figures.accounts.recall_at_fpr_1, figures.ring_recall))
     return tuple(steps)
@@ -71,7 +73,7 @@ def _judged(settings: Settings, model: Model, spec: WorldSpec) -> Seen:
         return told, by_model(model, network), network.clusters.astype(np.int64)
 
 
-def _together(worlds: Sequence[Seen]) -> Seen:
+def together(worlds: Sequence[Seen]) -> Seen:
     """Several worlds as one: nothing is shared between them."""
     from gnn.judgement import Judgement
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gnn.ensemble import Model
     from gnn.judgement import Judgement
     from gnn.network import Network
+    from gnn.targets import Example
     from graphsvc.evaluation.truth import Truth
 
 SHARE = 0.6
@@ -122,7 +123,7 @@ def ablations(settings: Settings, truth: Truth, end_ms: int, report: Report) -> 
     held to what came after. `truth` has a row for each account that was seen by `end_ms`, in the order of their ids."""
     from gnn.errors import ModelError
 
-    material = _material(settings, truth, end_ms, report)
+    material = material_of(settings, truth, end_ms, report)
     why_none = _lacking(material)
     if why_none:
         return Split((), why_none)
@@ -132,7 +133,8 @@ def ablations(settings: Settings, truth: Truth, end_ms: int, report: Report) -> 
         return Split((), error.message)
 
 
-def _material(settings: Settings, truth: Truth, end_ms: int, report: Report) -> Material:
+def material_of(settings: Settings, truth: Truth, end_ms: int, report: Report) -> Material:
+    """The material of a data folder's log; `truth` as for `ablations`."""
     with closing(open_ledger(settings)) as ledger:
         tables = LinkTables(settings.places.links)
         sync_tables(tables, ledger, report)
@@ -180,7 +182,7 @@ def _methods(material: Material, report: Report) -> Iterator[MethodFigures]:
     from gnn.judgement import by_model, by_network, by_trees
     from gnn.rules import by_rules
 
-    whole = _network(FULL, material)
+    whole = network_at_end(FULL, material)
     yield _figures("rules", "rules of a fraud team, nothing fitted", material, whole, [by_rules(whole)] * FOLDS)
     models: list[Model] = []
     for number, variant in enumerate(VARIANTS):
@@ -188,7 +190,7 @@ def _methods(material: Material, report: Report) -> Iterator[MethodFigures]:
         for fold in range(FOLDS):
             report(f"fitting {variant.name}", (number + fold / FOLDS) / len(VARIANTS))
             models.append(_fitted(variant, material, fold))
-        network = _network(variant, material)
+        network = network_at_end(variant, material)
         yield _figures(variant.name, variant.what, material, network, [by_model(model, network) for model in models])
     for name, what, by in (
         ("trees", "boosted trees over the same features, without the networks", by_trees),
@@ -197,7 +199,7 @@ def _methods(material: Material, report: Report) -> Iterator[MethodFigures]:
         yield _figures(name, what, material, whole, [by(model, whole) for model in models])
 
 
-def _network(variant: Variant, material: Material) -> Network:
+def network_at_end(variant: Variant, material: Material) -> Network:
     """The network at the end. Labels and bans of the accounts that are judged are not in it: through their neighbours
     they would come back to them."""
     view = variant.of(material.late)
@@ -210,8 +212,15 @@ def _network(variant: Variant, material: Material) -> Network:
 
 
 def _fitted(variant: Variant, material: Material, fold: int) -> Model:
-    """The model fitted without a trace of the accounts of one fold."""
-    from gnn.train import Example, TrainConfig, train
+    from gnn.train import TrainConfig, train
+
+    config = TrainConfig(seed=SEED, folds=2, steps=STEPS, evaluate_every=STEPS // 10, device="cpu")
+    return train(examples_of(variant, material, fold), config, lambda step, share: None)
+
+
+def examples_of(variant: Variant, material: Material, fold: int) -> list[Example]:
+    """What a model is fitted on: the early networks without a trace of the accounts of one fold."""
+    from gnn.targets import Example
 
     examples = []
     for whole in material.early:
@@ -219,8 +228,7 @@ def _fitted(variant: Variant, material: Material, fold: int) -> Model:
         known = label_table(view, material.decided(whole.as_of_ms))
         outcomes = label_table(view, material.decided(material.split_ms))
         examples.append(Example(observed(view, known, 0).network, outcomes))
-    config = TrainConfig(seed=SEED, folds=2, steps=STEPS, evaluate_every=STEPS // 10, device="cpu")
-    return train(examples, config, lambda step, share: None)
+    return examples
 
 
 def _figures(
