@@ -23,6 +23,8 @@ RHYTHMS = {
 }
 HOURS = {name: list(accumulate(weights)) for name, weights in RHYTHMS.items()}
 OVERLOADED, FAULT, UNAUTHORISED, LIMITED = 529, 500, 401, 429
+ASKED_AGAIN, RETRY_WITHIN_MS = 0.6, 30_000
+"""What failed is mostly asked once more, by hand or by the client."""
 FAULTS = ((0.004, OVERLOADED), (0.0065, FAULT), (0.0072, UNAUTHORISED))
 
 
@@ -102,24 +104,32 @@ def _session(
     if dice.chance(0.15 if member.key else 0.5):
         scribe.login(member, ms, ip, device, dice)
     messages: list[Message] = []
+    again = False
     for _ in range(size):
-        ms += pause_ms(dice)
+        ms += 2000 + dice.below(RETRY_WITHIN_MS) if again else pause_ms(dice)
         if ms >= until_ms:
             return
-        if not messages or not dice.chance(1 - 1 / member.habits.turns):
-            messages = talk.opening(member.habits)
-        else:
-            messages.append(talk.followup(member.habits))
+        if not again:
+            messages = _next(messages, ms, member, talk, dice)
         status = status_of(member, ms, dice)
         scribe.request(member, ms, ip, device, asked(member, messages, ms, status, scene, dice), dice)
         if status == LIMITED:
             if dice.chance(0.1):
                 scribe.enforcement(member, ms + 1, "rate_limited", "five-hour limit", dice)
             return
+        again = status != 200 and dice.chance(ASKED_AGAIN)
         if status == 200:
             messages.append(talk.reply())
-        else:
+            talk.leave(ms, messages)
+        elif not again:
             messages.pop()
+
+
+def _next(messages: list[Message], ms: int, member: Member, talk: Talk, dice: Dice) -> list[Message]:
+    """The conversation with one more turn, or another one: somebody else's of the unit, or a new one."""
+    going_on = messages and dice.chance(1 - 1 / member.habits.turns)
+    before = messages if going_on else talk.taken_up(ms)
+    return [*before, talk.followup(member.habits)] if before else talk.opening(member.habits)
 
 
 def _tick(

@@ -139,6 +139,21 @@ def test_some_innocents_who_raised_an_alarm_are_cleared(plain_world: Made) -> No
     assert {label.kind for label in plain_world.labels if label.kind is not UNSET} >= {"shared_network", "other_benign"}
 
 
+def test_people_ask_again_what_failed(plain_world: Made) -> None:
+    last: dict[str, tuple[int, list[str]]] = {}
+    again = failed = 0
+    for event in plain_world.events:
+        if event.request is UNSET or event.request.messages is UNSET or plain_world.abusive(event.account_id):
+            continue
+        said = [message.content for message in event.request.messages]
+        status, before = last.get(event.account_id, (200, []))
+        failed += status >= 500
+        again += status >= 500 and said == before
+        last[event.account_id] = int(event.request.status), said
+    assert failed > 10
+    assert 0.2 < again / failed < 0.9
+
+
 def by_group(made: Made, group: str) -> list[dict[str, str]]:
     return [row for row in made.truth.values() if row["group"] == group]
 
@@ -191,7 +206,7 @@ def test_what_each_group_of_innocents_shares_is_its_own(plain_world: Made) -> No
     assert linked("family_card", "address") < 0.2
     assert linked("agency_card", "card") > 0.7
     assert linked("influencer", "code") > 0.8
-    assert linked("influencer", "address") < 0.5
+    assert linked("influencer", "card") == 0
     assert linked("public_terminal", "address") > 0.6
     assert linked("coworking", "address") > 0.6
     assert linked("mobile_region", "address") > 0.7

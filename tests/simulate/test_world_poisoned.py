@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import UNSET
 
+from graphsvc.simulate import load_world, simulate
 from tests.simulate.made import Made, make
 
 HUBS = {"campus", "office", "sso_company", "coworking", "mobile_region", "public_terminal", "classroom", "influencer",
@@ -97,6 +100,14 @@ def test_those_who_are_framed_stay_innocent(world: Made) -> None:
     bystanders = [row for row in world.truth.values() if row["group"] == "bystander"]
     assert bystanders
     assert all(row["abusive"] == "0" and not row["ring"] for row in bystanders)
+
+
+def test_two_processes_make_the_same_bytes_as_one(tmp_path: Path) -> None:
+    spec = msgspec.structs.replace(load_world("poisoned"), accounts=200, requests=3.0, abusive_share=(0.3, 0.3))
+    simulate(spec, tmp_path / "one")
+    simulate(spec, tmp_path / "two", processes=2)
+    for name in ("events.ndjson", "labels.ndjson", "truth.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_the_plain_world_shares_no_persons_card_or_mailbox_with_a_ring(plain_world: Made) -> None:
