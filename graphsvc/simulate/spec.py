@@ -96,7 +96,8 @@ class Activity(Part, frozen=True):
     """`volume`: requests of an account against the world's mean; `wave_hours`: all activity within that time from the
     unit's start; `interval_minutes`: one request at each tick; `verbosity`: typical output tokens; `window_limit`:
     requests in a five-hour window; `churn`: chance to leave before the end; `adopts`: share of the requests that go to
-    a new model once it is out (a pool's is its relay's `pivot`)."""
+    a new model once it is out (a pool's is its relay's `pivot`); `passed_on`: chance that a conversation goes on with
+    one that somebody else of the unit left, as colleagues do in a shared workspace."""
 
     volume: Range = (0.5, 1.5)
     spread: float = 0.8
@@ -110,6 +111,7 @@ class Activity(Part, frozen=True):
     adopts: Range = (0.0, 0.5)
     wave_hours: Range | None = None
     interval_minutes: Range | None = None
+    passed_on: Range = NEVER
 
 
 class Relay(Part, frozen=True):

@@ -17,6 +17,8 @@ OWN_HARNESS = 0.5
 SEPARATORS = (" ", " ", "\n", "\n\n")
 NOTE, LONG_NOTE, LONG_TEXT = (12, 30), (12, 90), (60, 140)
 """Words of a text of somebody's own, from and to."""
+LEFT_MOST = 24
+"""So many conversations of a unit lie open for others to go on with."""
 PASTED = ("", "", "Note:", ">", "--", "(1)", "*", "Re:")
 
 
@@ -34,6 +36,8 @@ class Talk:
         if dice.chance(OWN_HARNESS):
             self._harness = [f"{pasted(scene.pack, dice, *NOTE)}\n{{item}}"]
         self._borrowed, self._borrowed_share = "", 0.0
+        self._passed_on = dice.between(archetype.activity.passed_on)
+        self._left: list[tuple[int, list[Message]]] = []
         self._playbook: Playbook | None = None
         if "template" in archetype.prompts:
             self._playbook = Playbook(archetype.templates, scene.pack, kin, dice)
@@ -56,6 +60,20 @@ class Talk:
             system = self._borrowed
         first = [Message("system", system)] if system else []
         return [*first, Message("user", user)]
+
+    def leave(self, ms: int, messages: list[Message]) -> None:
+        """A conversation that others of the unit may go on with after this moment."""
+        if self._passed_on and messages:
+            if len(self._left) >= LEFT_MOST:
+                self._left.pop(self._dice.below(LEFT_MOST))
+            self._left.append((ms, list(messages)))
+
+    def taken_up(self, ms: int) -> list[Message]:
+        """What somebody of the unit left before this moment, where this conversation goes on with it; else nothing."""
+        if not self._passed_on or not self._dice.chance(self._passed_on):
+            return []
+        before = [messages for left_ms, messages in self._left if left_ms < ms]
+        return list(self._dice.one(before)) if before else []
 
     def followup(self, habits: Habits) -> Message:
         """A short remark that anybody might make, or one that only this conversation could have."""
