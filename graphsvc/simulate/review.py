@@ -22,13 +22,14 @@ DAY_MS = 86_400_000
 def review(
     review: Review, archetype: Archetype, members: Sequence[Member], end_ms: int, scribe: Scribe, dice: Dice
 ) -> None:
-    """Labels most members of a ring that comes to light, or of a unit of innocents that is looked at."""
+    """Labels most members of a ring that comes to light, or of a unit of innocents that is looked at. Whoever is called
+    abusive is put to the unit's case, be it right or wrong: no field of a label tells who errs."""
     abusive = archetype.side == "operator"
     if not dice.chance(dice.between(review.rings if abusive else review.innocents)):
         return
     share = dice.between(review.members)
     begun_ms = end_ms + int(dice.between(review.days) * DAY_MS)
-    name = f"case-{dice.hex(8)}" if abusive and dice.chance(review.attributed) else ""
+    name = f"case-{dice.hex(8)}" if dice.chance(review.attributed) else ""
     for member in members:
         if dice.chance(share):
             decided_ms = begun_ms + int(dice.random() * DAY_MS)
@@ -39,14 +40,15 @@ def _label(
     review: Review, archetype: Archetype, abusive: bool, member: Member, decided_ms: int, operator: str, dice: Dice
 ) -> Label:
     wrong = dice.chance(review.error)
-    kinds = ABUSIVE_KINDS if abusive != wrong else BENIGN_KINDS
+    accused = abusive != wrong
+    kinds = ABUSIVE_KINDS if accused else BENIGN_KINDS
     kind = dice.one(kinds) if wrong or dice.chance(review.error) else archetype.kind
     return Label(
         account_id=member.account_id,
-        verdict="abusive" if abusive != wrong else "benign",
+        verdict="abusive" if accused else "benign",
         decided_at=moment(decided_ms),
         source="review",
         kind=kind if dice.chance(review.kind_given) else UNSET,  # type: ignore[arg-type]
-        operator_id=operator if operator and not wrong else UNSET,
+        operator_id=operator if operator and accused else UNSET,
         confidence=round(dice.between((0.6, 1.0)), 2),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET
 
-from graphsvc.events.types import ABUSIVE_KINDS, Label
+from graphsvc.events.types import ABUSIVE_KINDS, BENIGN_KINDS, Label
 from graphsvc.simulate.dice import Dice
 from graphsvc.simulate.member import Member
 from graphsvc.simulate.scene import DAY_MS, HOUR_MS, Scene
@@ -62,7 +62,7 @@ class Desk:
     def _abusive(self, member: Member, known_ms: int, source: str, operator: str | None) -> None:
         dice = self._dice
         if source == "review" and dice.chance(REVIEWER_ERROR):
-            self._label(member, "benign", known_ms + self._delay_ms(), source, None, None)
+            self._label(member, "benign", known_ms + self._delay_ms(), source, self._some(BENIGN_KINDS), None)
             return
         kind = dice.one(ABUSIVE_KINDS) if dice.chance(WRONG_KIND) else self._archetype.kind
         kind_given = kind if dice.chance(KIND_GIVEN) else None
@@ -71,23 +71,37 @@ class Desk:
     def _cleared(self, member: Member, alarm_ms: int) -> None:
         dice, decided_ms = self._dice, alarm_ms + self._delay_ms()
         if dice.chance(FALSE_ACCUSATION):
-            self._label(member, "abusive", decided_ms, "review", None, None)
+            self._accused(member, decided_ms, "review")
             if dice.chance(APPEALED):
-                self._label(member, "benign", decided_ms + self._delay_ms(), "appeal", None, None)
+                self._absolved(member, decided_ms + self._delay_ms(), "appeal")
             return
-        kind = self._archetype.kind if dice.chance(KIND_GIVEN) else None
-        self._label(member, "benign", decided_ms, "review", kind, None)
+        self._absolved(member, decided_ms, "review")
 
     def _banned_by_mistake(self, member: Member) -> None:
         dice = self._dice
         from_ms = max(member.joined_ms, self._scene.start_ms)
         ms = from_ms + int(dice.random() * max(1, member.until_ms - from_ms - HOUR_MS))
         self._enforce(member, ms, "banned")
-        self._label(member, "abusive", ms + HOUR_MS, "enforcement", None, None)
+        self._accused(member, ms + HOUR_MS, "enforcement")
         if dice.chance(APPEALED):
             back_ms = ms + int(dice.between((0.2, 5.0)) * DAY_MS)
             self._enforce(member, back_ms, "reinstated")
-            self._label(member, "benign", back_ms, "appeal", None, None)
+            self._absolved(member, back_ms, "appeal")
+
+    def _accused(self, member: Member, decided_ms: int, source: str) -> None:
+        """An innocent is called abusive, with all that such a decision says of others: no field tells who errs."""
+        dice = self._dice
+        attributed = dice.chance(dice.between(self._archetype.provider.attributed))
+        operator = f"case-{dice.hex(8)}" if attributed else None
+        self._label(member, "abusive", decided_ms, source, self._some(ABUSIVE_KINDS), operator)
+
+    def _absolved(self, member: Member, decided_ms: int, source: str) -> None:
+        kind = self._archetype.kind if self._dice.chance(KIND_GIVEN) else None
+        self._label(member, "benign", decided_ms, source, kind, None)
+
+    def _some(self, kinds: Sequence[str]) -> str | None:
+        """A kind, wrong as the verdict is, in as many cases as others have one."""
+        return self._dice.one(kinds) if self._dice.chance(KIND_GIVEN) else None
 
     def _delay_ms(self) -> int:
         """Hours to weeks, a day and a half in the middle."""
