@@ -26,7 +26,7 @@ from tests.leaks.conftest import Made
 from tests.leaks.judged import deployment, files, quiet
 from tests.leaks.logs import JsonObject, Log, rfc3339
 
-pytestmark = pytest.mark.xdist_group("leaks")
+pytestmark = pytest.mark.xdist_group("leaks_future")
 
 CUTS = (0.15, 0.5, 0.8)
 

@@ -16,7 +16,7 @@ from tests.leaks.conftest import Made
 from tests.leaks.judged import KEY, Judged, judge
 from tests.leaks.logs import JsonObject, Log, bijection, other_strings, without_texts
 
-pytestmark = pytest.mark.xdist_group("leaks")
+pytestmark = pytest.mark.xdist_group("leaks_names")
 
 
 def abroad(event: JsonObject) -> JsonObject:
