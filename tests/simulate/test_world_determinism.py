@@ -17,7 +17,7 @@ import msgspec
 from graphsvc.simulate import load_world, simulate
 if __name__ == "__main__":
     out, seed, processes, packed = sys.argv[1:]
-    spec = msgspec.structs.replace(load_world("plain"), accounts=200, requests=4.0, seed=int(seed))
+    spec = msgspec.structs.replace(load_world("poisoned"), accounts=200, requests=4.0, seed=int(seed))
     simulate(spec, Path(out), processes=int(processes), compressed=packed == "1")
 """
 
