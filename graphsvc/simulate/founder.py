@@ -188,11 +188,11 @@ class Founder:
         keeps = self._archetype.provider.keeps
         if self.cover.person and dice.chance(self.cover.device):
             own = [self.cover.person.face.devices[0]] if self.cover.person.face.devices else own
-        if past and "network" in keeps and dice.chance(levels.inherit):
+        if past and past.shared_address and "network" in keeps and dice.chance(levels.inherit):
             address = past.shared_address
-        if past and "device" in keeps and dice.chance(levels.inherit):
+        if past and past.shared_device and "device" in keeps and dice.chance(levels.inherit):
             device = past.shared_device
-        if past and "device" in keeps and dice.chance(levels.inherit * 0.4):
+        if past and past.devices and "device" in keeps and dice.chance(levels.inherit * 0.4):
             own = list(past.devices)
         return Face(
             internet=self._scene.internet,
