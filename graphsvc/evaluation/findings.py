@@ -173,19 +173,19 @@ def _few_units(one: Evaluation) -> Finding | None:
 
 
 def _below(figure: Estimate, line: float, say: Say, text: str) -> Finding | None:
-    """Of a figure that is the better the lower it is; None where it is not defined."""
+    """Of a figure that is the better the lower it is; None where it is not defined, bad where it has no interval."""
     if math.isnan(figure.value):
         return None
     end = upper_end(figure)
-    return Finding(text, f"bad above {trimmed(say(line))}", end > line, end - line)
+    return Finding(text, f"bad above {trimmed(say(line))}", math.isnan(figure.high) or end > line, end - line)
 
 
 def _above(figure: Estimate, line: float, say: Say, text: str) -> Finding | None:
-    """Of a figure that is the better the higher it is; None where it is not defined."""
+    """Of a figure that is the better the higher it is; None where it is not defined, bad where it has no interval."""
     if math.isnan(figure.value):
         return None
     end = figure.value if math.isnan(figure.low) else figure.low
-    return Finding(text, f"bad below {trimmed(say(line))}", end < line, line - end)
+    return Finding(text, f"bad below {trimmed(say(line))}", math.isnan(figure.low) or end < line, line - end)
 
 
 COMPARED: tuple[tuple[str, bool, Callable[[MethodFigures], Estimate]], ...] = (

@@ -26,7 +26,8 @@ from graphsvc.evaluation.words import Say, counted, decimal, dollars, label, per
 
 INTERVAL = "95% interval of a bootstrap that draws whole operators, and of innocents whole units, never single accounts"
 OVER_GROUPS = (
-    "95% interval of a bootstrap that draws whole units of the group (one campus, one household), never single accounts"
+    "95% interval of a bootstrap that draws whole units of the group (one campus, one household), and where few units "
+    "are accused at least that of a share counted over units (Wilson)"
 )
 GROUPS_A_PART = 9
 NO_INTERVAL = "it has no interval of its own, and that of its summary figures is in the table"

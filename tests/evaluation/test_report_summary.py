@@ -76,11 +76,11 @@ def test_nobody_accused_is_no_worst_group() -> None:
     [
         (Estimate(0.95, 0.85, 1.0), False),
         (Estimate(0.95, 0.6, 1.0), True),
-        (Estimate(0.95, math.nan, math.nan), False),
+        (Estimate(0.95, math.nan, math.nan), True),
         (Estimate(0.7, math.nan, math.nan), True),
     ],
 )
-def test_a_figure_is_judged_by_the_worse_end_of_its_interval(recall: Estimate, bad: bool) -> None:
+def test_a_figure_is_judged_by_the_worse_end_of_its_interval_and_bad_without_one(recall: Estimate, bad: bool) -> None:
     assert line_about("are missed", with_recall(recall)).finding.bad is bad
 
 
