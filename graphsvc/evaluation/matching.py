@@ -101,11 +101,21 @@ class Match:
 
     def bcubed(self) -> tuple[tuple[Floats, Bools], tuple[Floats, Bools]]:
         """B-cubed precision, over accounts in flagged clusters, and recall, over accounts of rings (Bagga and Baldwin
-        1998): float64[N], each account's share, and bool[N], which accounts count. An account in no group is alone."""
-        found, ring = np.where(self.called, self.clusters, -1), self.truth.ring
-        found_key, ring_key = _alone(found), _alone(ring)
+        1998): float64[N], each account's share, and bool[N], which accounts count. An account in no group is alone; an
+        abusive one whose ring is not known is left out, and without any ring nothing counts."""
+        ring, found = self.truth.ring, np.where(self.called, self.clusters, -1)
+        rows = np.flatnonzero((ring >= 0) | ~self.truth.abusive) if (ring >= 0).any() else np.zeros(0, np.int64)
+        found_key, ring_key = _alone(found[rows]), _alone(ring[rows])
         together = _sizes(found_key * len(ring) + ring_key)
-        return (together / _sizes(found_key), found >= 0), (together / _sizes(ring_key), ring >= 0)
+        return (
+            self._scattered(rows, together / _sizes(found_key), found[rows] >= 0),
+            self._scattered(rows, together / _sizes(ring_key), ring[rows] >= 0),
+        )
+
+    def _scattered(self, rows: Longs, share: Floats, counted: Bools) -> tuple[Floats, Bools]:
+        shares, counts = np.zeros(len(self.clusters)), np.zeros(len(self.clusters), np.bool_)
+        shares[rows], counts[rows] = share, counted
+        return shares, counts
 
     def _members(self, which: Bools) -> Longs:
         inside = self.clusters[which & (self.clusters >= 0)]

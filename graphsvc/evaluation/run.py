@@ -72,10 +72,12 @@ class Judge:
     labels: tuple[LabelRecord, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def of(self, account_ids: Sequence[str]) -> Truth:
-        """Raises BadInput where too little is known of these accounts."""
-        if self.file is not None:
-            return self.file.of(account_ids)
+    def of(self, look: Look) -> Truth:
+        """Raises BadInput where too little is known of the accounts in sight."""
+        truth = self.file.of(look.account_ids) if self.file is not None else self._decided(look.account_ids)
+        return truth.tied(look.clusters)
+
+    def _decided(self, account_ids: Sequence[str]) -> Truth:
         truth = truth_of_labels(self.labels, account_ids)
         abusive = int((truth.known & truth.abusive).sum())
         innocent = int(truth.known.sum()) - abusive
@@ -87,14 +89,19 @@ class Judge:
             )
         return truth
 
-    def notes_on(self, account_ids: Sequence[str]) -> tuple[str, ...]:
-        if self.file is None:
-            return self.notes
-        unseen, abusive = self.file.unseen(account_ids)
-        if not unseen:
-            return self.notes
-        said = f"{unseen:,} accounts of {self.file.name} ({abusive:,} abusive) had done nothing by then: in no figure."
-        return (*self.notes, said)
+    def notes_on(self, truth: Truth, account_ids: Sequence[str]) -> Iterator[str]:
+        yield from self.notes
+        unseen, abusive = self.file.unseen(account_ids) if self.file is not None else (0, 0)
+        if self.file is not None and unseen:
+            yield f"{unseen:,} accounts of {self.file.name} ({abusive:,} abusive) had done nothing by then; none counts."
+        if (nameless := int(truth.without_operator.sum())) > 0:
+            yield (
+                f"Nothing says who is behind {nameless:,} abusive accounts: they are in no ring, those of one cluster "
+                "are drawn together, and intervals may be too narrow."
+            )
+        innocent = truth.known & ~truth.abusive
+        if len(np.unique(truth.unit[innocent])) == innocent.sum() > 1:
+            yield "Nothing says which innocents belong together: their intervals may be too narrow."
 
 
 def evaluate(settings: Settings, truth: Path | None, options: Options, report: Report, name: str = "log") -> Evaluation:
@@ -105,7 +112,7 @@ def evaluate(settings: Settings, truth: Path | None, options: Options, report: R
     judge = _judge(settings, truth, options, _part(report, 0.0, 0.1))
     model = load_model(settings.places.active_model)
     (look,) = looks(settings, model, [judge.as_of_ms], _part(report, 0.1, 0.2))
-    case = _Case(judge.of(look.account_ids), look, options)
+    case = _Case(judge.of(look), look, options)
     before = moments(settings, options.looks, judge.as_of_ms)[:-1]
     seen = looks(settings, model, before, _part(report, 0.2, 0.5))
     sights: list[Sight] = []
@@ -118,13 +125,13 @@ def evaluate(settings: Settings, truth: Path | None, options: Options, report: R
         judged_by=BY_LABELS if judge.file is None else BY_TRUTH,
         as_of=moment_text(judge.as_of_ms),
         model_version=model.version,
-        accounts=account_figures(case.truth, look.score, budget=options.budget),
+        accounts=methods[0].accounts,
         clusters=case.clusters(sights),
         innocents=innocent_figures(case.truth, look.score, look.clusters, look.probability),
         ages=tuple(case.at_age(age, *answered) for age, answered in ages.items()),
         methods=methods,
         split=split.methods if split else (),
-        notes=(*judge.notes_on(look.account_ids), *([split.why_none] if split and split.why_none else [])),
+        notes=(*judge.notes_on(case.truth, look.account_ids), *([split.why_none] if split and split.why_none else [])),
     )
 
 

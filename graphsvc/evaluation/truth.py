@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,19 @@ class Truth:
             self.group[chosen],
             self.known[chosen],
         )
+
+    @property
+    def without_operator(self) -> Bools:
+        """bool[N]: known abusive accounts of which nothing says who is behind them."""
+        return self.known & self.abusive & (self.ring < 0)
+
+    def tied(self, clusters: Longs) -> Truth:
+        """The same for drawing: abusive accounts without a known operator that lie in one cluster, by int64[N] (-1 for
+        none), are one unit. They may well be of one operator, and to draw them one by one would make intervals too
+        narrow."""
+        tied = self.without_operator & (clusters >= 0)
+        unit = np.where(tied, int(self.unit.max(initial=-1)) + 1 + clusters, self.unit)
+        return replace(self, unit=unit)
 
 
 @dataclass(frozen=True)

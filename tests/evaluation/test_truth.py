@@ -127,3 +127,10 @@ def test_labels_decided_later_as_truth() -> None:
     assert truth.ring_names == ("case-1",)
     assert truth.group.tolist()[::3] == ["no kind given", "household"]
     assert truth.unit[1] == truth.unit[2] != truth.unit[0]
+
+
+def test_abusive_accounts_without_an_operator_are_drawn_with_their_cluster(tmp_path: Path) -> None:
+    text = "account_id,abusive,operator\na,1,op\nb,1,\nc,1,\nd,1,\ne,0,\nf,0,\n"
+    truth = read_truth(written(tmp_path, text), list("abcdef")).tied(np.array([0, 0, 0, -1, 0, 0]))
+    assert together(truth.unit) == [[0], [1, 2], [3], [4], [5]]
+    assert truth.without_operator.tolist() == [False, True, True, True, False, False]
