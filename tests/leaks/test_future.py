@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from graphsvc.clusters.results import Results, ResultsReader, write_results
 from graphsvc.config import Settings
+from graphsvc.evaluation.ages import scores_at_ages
+from graphsvc.evaluation.looks import looks
 from graphsvc.jobs.detect import detect
+from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import observe, sync_tables
 from graphsvc.jobs.train import train_on_ledger
 from graphsvc.ledger import open_ledger
@@ -184,6 +187,19 @@ def test_risk_answers_rest_on_a_detection_and_not_on_what_came_later(cut: Cut) -
         looks = [index.look(account_key(account)) for account in accounts]
         answers.append(dict(zip(accounts, network_probabilities(looks, scorer), strict=True)))
     assert answers[0] == answers[1]
+
+
+def test_looks_and_answers_by_age_are_the_same(cut: Cut) -> None:
+    """What an evaluation sees: looks up to the moment, and what the service would have said of accounts by their age."""
+    found = []
+    for at in (cut.past, cut.whole):
+        moments_ms = [cut.moment_ms - 86_400_000, cut.moment_ms]
+        seen = list(looks(at, load_model(at.places.active_model), moments_ms, quiet))
+        ages = scores_at_ages(at, seen, cut.moment_ms, quiet)
+        said = [(one.as_of_ms, one.account_ids, one.score.tobytes(), one.clusters.tobytes(), one.kinds) for one in seen]
+        found.append((said, {age: (accounts, scores.tobytes()) for age, (accounts, scores) in ages.items()}))
+    assert found[0] == found[1]
+    assert found[0][1]["signup"][0]
 
 
 @pytest.fixture(scope="module")
