@@ -39,11 +39,13 @@ def among(view: LinkView, kept: npt.NDArray[np.bool_]) -> LinkView:
     identifiers = view.identifiers.filter(pa.array(degree > 0))
     bits = bits_of(identifiers["type"], degree[degree > 0], len(accounts))
     names = np.cumsum(degree > 0, dtype=np.int32) - 1
+    began = np.full(len(view.identifiers), np.iinfo(np.int64).max)
+    np.minimum.at(began, links["identifier"].to_numpy(), links["first_ms"].to_numpy())
     peers = view.peers.filter(pa.array(kept[view.peers["source"].to_numpy()] & kept[view.peers["target"].to_numpy()]))
     return replace(
         view,
         accounts=accounts,
-        identifiers=_with(identifiers, {"degree": degree[degree > 0], "bits": bits}),
+        identifiers=_with(identifiers, {"degree": degree[degree > 0], "bits": bits, "first_ms": began[degree > 0]}),
         links=_with(
             links,
             {"account": row[links["account"].to_numpy()], "identifier": names[links["identifier"].to_numpy()]},
