@@ -193,6 +193,8 @@ def test_looks_and_answers_by_age_are_the_same(cut: Cut) -> None:
     """What an evaluation sees: looks up to the moment, and what the service would have said of accounts by their age."""
     found = []
     for at in (cut.past, cut.whole):
+        with closing(open_ledger(at)) as ledger:
+            sync_tables(LinkTables(at.places.links), ledger, quiet)
         moments_ms = [cut.moment_ms - 86_400_000, cut.moment_ms]
         seen = list(looks(at, load_model(at.places.active_model), moments_ms, quiet))
         ages = scores_at_ages(at, seen, cut.moment_ms, quiet)
