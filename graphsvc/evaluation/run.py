@@ -93,7 +93,7 @@ class Judge:
         yield from self.notes
         unseen, abusive = self.file.unseen(account_ids) if self.file is not None else (0, 0)
         if self.file is not None and unseen:
-            yield f"{unseen:,} accounts of {self.file.name} ({abusive:,} abusive) had done nothing by then; none counts."
+            yield f"{unseen:,} accounts of {self.file.name} ({abusive:,} abusive) did nothing by then; none counts."
         if (nameless := int(truth.without_operator.sum())) > 0:
             yield (
                 f"Nothing says who is behind {nameless:,} abusive accounts: they are in no ring, those of one cluster "

@@ -193,7 +193,7 @@ def test_accounts_of_the_truth_that_were_not_seen_yet_are_told(deployed: Deploye
     )
     unseen = sum(map(len, deployed.world.groups.values())) - found.accounts.accounts
     assert unseen > 0
-    assert f"{unseen:,} accounts of truth.csv (0 abusive) had done nothing by then; none counts." in found.notes
+    assert f"{unseen:,} accounts of truth.csv (0 abusive) did nothing by then; none counts." in found.notes
 
 
 def test_looks_are_spaced_by_events_and_see_no_more_than_their_time(deployed: Deployed) -> None:
