@@ -120,8 +120,8 @@ def _clusters(network: Network, verdicts: Verdicts) -> tuple[Bools, npt.NDArray[
 
 
 def folds_of(examples: Sequence[Example], folds: int, seed: int) -> list[npt.NDArray[np.int64]]:
-    """int64[N] for each example: the fold that holds each account out. Accounts of one operator or one cluster, in any
-    example, stay together; abusive and other accounts are spread evenly over the folds."""
+    """int64[N] for each example: the fold that holds each account out. Accounts of one operator, one cluster or one
+    organisation, in any example, stay together; abusive and other accounts are spread evenly over the folds."""
     names = [
         pc.binary_join_element_wise(
             pa.scalar(example.world), example.network.accounts["account_id"].cast(pa.string()), "\x1f"
@@ -146,13 +146,26 @@ def folds_of(examples: Sequence[Example], folds: int, seed: int) -> list[npt.NDA
 def _together(
     example: Example, verdicts: Verdicts, person: npt.NDArray[np.int64]
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Edges from each account to the first of its operator and of its cluster."""
+    """Edges from each account to the first of its operator, of its cluster and of its organisation."""
+    every = np.arange(len(person))
     out = []
-    for groups in (verdicts.operator, example.network.clusters):
-        inside = np.flatnonzero(groups >= 0)
-        _, first, inverse = np.unique(groups[inside], return_index=True, return_inverse=True)
+    for account, group in (
+        (every, verdicts.operator.astype(np.int64)),
+        (every, example.network.clusters.astype(np.int64)),
+        _organisations(example.network),
+    ):
+        inside = account[group >= 0]
+        _, first, inverse = np.unique(group[group >= 0], return_index=True, return_inverse=True)
         out.append((person[inside], person[inside[first[inverse]]] if len(inside) else person[inside]))
     return out
+
+
+def _organisations(network: Network) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Accounts and the organisation that each is in, one row a membership."""
+    chosen = np.flatnonzero(pc.equal(network.identifiers["type"], "org").to_numpy())
+    identifier = column(network.links, "identifier", np.int64)
+    rows = np.isin(identifier, chosen)
+    return column(network.links, "account", np.int64)[rows], identifier[rows]
 
 
 def _blocks(edges: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]], people: int) -> npt.NDArray[np.int64]:

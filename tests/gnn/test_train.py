@@ -145,6 +145,17 @@ def test_one_bad_account_does_not_condemn_an_office() -> None:
     assert not targets_of(example, outcomes_of(example)).cluster_abusive[cluster]
 
 
+def test_an_organisation_is_held_out_whole() -> None:
+    world = make_world(4, singles=300, rings=1, campuses=0, offices=6)
+    network = network_of(world)
+    (fold,) = folds_of([Example(network, no_labels())], 3, seed=0)
+    org = np.flatnonzero(np.array(network.identifiers["type"].to_pylist()) == "org")
+    identifier, account = network.links["identifier"].to_numpy(), network.links["account"].to_numpy()
+    sizes = [len(account[identifier == one]) for one in org]
+    assert max(sizes) > 5
+    assert all(len(set(fold[account[identifier == one]])) == 1 for one in org)
+
+
 def test_nothing_to_learn_is_said_plainly(world: World) -> None:
     network: Network = network_of(world)
     with pytest.raises(ModelError, match="nothing to learn"):
