@@ -114,7 +114,8 @@ def evaluate(settings: Settings, truth: Path | None, options: Options, report: R
     (look,) = looks(settings, model, [judge.as_of_ms], _part(report, 0.1, 0.2))
     case = _Case(judge.of(look), look, options)
     before = moments(settings, options.looks, judge.as_of_ms)[:-1]
-    seen = looks(settings, model, before, _part(report, 0.2, 0.5))
+    # The replay asks for each look as its time comes, and tells how far it is.
+    seen = looks(settings, model, before, lambda step, share: None)
     sights: list[Sight] = []
     ages = scores_at_ages(settings, _watched(seen, look, sights), judge.as_of_ms, _part(report, 0.2, 0.7))
     report("ways of judging", 0.7)
