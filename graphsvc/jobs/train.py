@@ -47,8 +47,9 @@ LEFT_OUT = (
     ("conversation",),
     ("prompt_family",),
 )
-LEFT_OUT_CHANCE = 0.3
-"""Other providers record less than a simulated one: what a model learns must not hang on any one kind of evidence."""
+LEFT_OUT_CHANCE = (0.1, 0.7)
+"""Other providers record less than a simulated one, some far less: what a model learns must not hang on any one kind of
+evidence."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ def train_on_worlds(settings: Settings, worlds: Worlds, seed: int, report: Repor
 def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds) -> list[Example]:
     from graphsvc.simulate import load_world, simulate
     from graphsvc.simulate.spec import Review
+    from graphsvc.simulate.vary import varied
 
-    spec = load_world(name)
+    spec = varied(load_world(name), seed)
     chance = random.Random(f"{name}-{seed}")  # noqa: S311
     spec = msgspec.structs.replace(
         spec,
@@ -108,15 +110,16 @@ def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds
     ingest_events(own, str(place / "world" / "events.ndjson"))
     ingest_labels(own, str(place / "world" / "labels.ndjson"))
     whole = _examples(own, None, f"{name}-{seed}", _quiet)
-    return [*whole, _thinned(whole[-1], chance)]
+    return [*whole, *(_thinned(one, chance) for one in whole[-2:])]
 
 
 def _thinned(example: Example, chance: random.Random) -> Example:
     """The same world as a provider sees it that records less."""
     network = example.network
     view = LinkView(network.as_of_ms, network.accounts, network.identifiers, network.links, network.peers)
-    types = {name for names in LEFT_OUT if chance.random() < LEFT_OUT_CHANCE for name in names}
-    facts = [name for name in FACTS if chance.random() < LEFT_OUT_CHANCE]
+    share = chance.uniform(*LEFT_OUT_CHANCE)
+    types = {name for names in LEFT_OUT if chance.random() < share for name in names}
+    facts = [name for name in FACTS if chance.random() < share]
     thin = observed(without(view, types, facts), network.labels, 0).network
     return dataclasses.replace(example, network=thin)
 
