@@ -86,11 +86,13 @@ def evaluate(
 
 
 def _worlds(command: str, worlds: Worlds, options: Options, evasion: bool) -> Report:
-    from graphsvc.evaluation.evasion import cost_of_evasion
+    from graphsvc.evaluation.evasion import cost_of_evasion, evaders
     from graphsvc.evaluation.figures import Report
     from graphsvc.evaluation.worlds import evaluate_worlds
 
     settings = load_settings()
+    if evasion:
+        evaders(worlds)
     with progress("evaluate") as report:
         evaluations = evaluate_worlds(settings, worlds, options, report)
     if not evasion:
@@ -115,12 +117,14 @@ def _answer(found: Report, as_json: bool, report_file: Path | None) -> None:
     from graphsvc.evaluation.report import write_report
     from graphsvc.evaluation.table import lines
 
+    if as_json:
+        say(msgspec.json.encode(found).decode())
+    else:
+        for line in lines(found):
+            say(line)
     if report_file is not None:
         write_report(report_file, found)
     if as_json:
-        say(msgspec.json.encode(found).decode())
         return
-    for line in lines(found):
-        say(line)
     written = f"The report is in {report_file}." if report_file is not None else "--report F.html writes all figures."
     say(written)

@@ -37,12 +37,10 @@ def cost_of_evasion(
 ) -> tuple[EvasionStep, ...]:
     """Steps from a world whose operators share all that they like to one in which they share nothing: each gives up one
     more of `kinds`, by default all of graphsvc.simulate.evade.KINDS in their order. Accounts of all worlds given are
-    judged together. Raises BadUsage for a world without operators."""
+    judged together. Raises BadUsage as `evaders` does."""
     from graphsvc.simulate.evade import KINDS, giving_up
 
-    model, specs = load_model(settings.places.active_model), worlds.specs()
-    if idle := [spec.name for spec in specs if not spec.operators]:
-        raise BadUsage(f"World {idle[0]} has no operators who could evade.", hint="Choose another, such as plain.")
+    model, specs = load_model(settings.places.active_model), evaders(worlds)
     share_all = _cost(specs)
     steps = []
     order = tuple(KINDS if kinds is None else kinds)
@@ -53,6 +51,14 @@ def cost_of_evasion(
         cost = _cost(changed)
         steps.append(EvasionStep(name, cost, cost / share_all, figures.accounts.recall_at_fpr_1, figures.ring_recall))
     return tuple(steps)
+
+
+def evaders(worlds: Worlds) -> list[WorldSpec]:
+    """Those of the worlds that have operators. Raises BadUsage where none has."""
+    specs = [spec for spec in worlds.specs() if spec.operators]
+    if not specs:
+        raise BadUsage("None of the worlds has operators who could evade.", hint="Name one that has, such as plain.")
+    return specs
 
 
 def _cost(specs: Sequence[WorldSpec]) -> float:

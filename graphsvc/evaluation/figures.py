@@ -140,9 +140,10 @@ class EvasionStep:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`judged_by`: "truth file" or "later labels". `methods` judge the same final look; `split` are the methods fitted
-    on this log's own earlier part and held to its later part and to other operators (empty unless asked for). `notes`:
-    sentences without which the figures would be misread."""
+    """`judged_by`: "truth file" or "later labels". `accounts` and `methods` count accounts of which people had decided
+    nothing by then: of the others there was nothing left to tell. `methods` judge the same final look; `split` are the
+    methods fitted on this log's own earlier part and held to its later part and to other operators (empty unless asked
+    for). `notes`: sentences without which the figures would be misread."""
 
     name: str
     judged_by: str

@@ -127,16 +127,23 @@ def innocent_figures(truth: Truth, scores: Floats, clusters: Integers, probabili
 
 
 def method_figures(
-    name: str, what: str, truth: Truth, judgement: Judgement, clusters: Integers, *, budget: int | None = None
+    name: str,
+    what: str,
+    truth: Truth,
+    judgement: Judgement,
+    clusters: Integers,
+    *,
+    rows: Bools | None = None,
+    budget: int | None = None,
 ) -> MethodFigures:
-    """One way of judging the same accounts and clusters int[N]."""
+    """One way of judging the same accounts and clusters int[N]; figures of accounts are over `rows` bool[N] of them."""
     in_flagged = np.append(judgement.cluster >= FLAGGED, False)[clusters]
     accused = (judgement.account >= FLAGGED) | in_flagged
     match = Match.of(truth, clusters, judgement.cluster >= FLAGGED)
     return MethodFigures(
         name=name,
         what=what,
-        accounts=account_figures(truth, judgement.account, budget=budget),
+        accounts=account_figures(truth, judgement.account, rows, budget=budget),
         ring_recall=ratios(match.units, [_rings(match)]).share(0, match.units.operators),
         accused_innocents=_rate(truth, truth.known & ~truth.abusive, accused),
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,8 +90,15 @@ class Judge:
             )
         return truth
 
-    def notes_on(self, truth: Truth, account_ids: Sequence[str]) -> Iterator[str]:
+    def notes_on(self, case: _Case) -> Iterator[str]:
+        truth, account_ids = case.truth, case.look.account_ids
         yield from self.notes
+        decided = truth.known & ~case.undecided
+        if decided.any():
+            yield (
+                f"{int(decided.sum()):,} accounts ({int((decided & truth.abusive).sum()):,} abusive) had a label or a "
+                "ban by then: they are in no figure of accounts, since there was nothing left to tell."
+            )
         unseen, abusive = self.file.unseen(account_ids) if self.file is not None else (0, 0)
         if self.file is not None and unseen:
             yield f"{unseen:,} accounts of {self.file.name} ({abusive:,} abusive) did nothing by then; none counts."
@@ -132,7 +140,7 @@ def evaluate(settings: Settings, truth: Path | None, options: Options, report: R
         ages=tuple(case.at_age(age, *answered) for age, answered in ages.items()),
         methods=methods,
         split=split.methods if split else (),
-        notes=(*judge.notes_on(case.truth, look.account_ids), *([split.why_none] if split and split.why_none else [])),
+        notes=(*judge.notes_on(case), *([split.why_none] if split and split.why_none else [])),
     )
 
 
@@ -143,6 +151,14 @@ class _Case:
     truth: Truth
     look: Look
     options: Options
+
+    @cached_property
+    def undecided(self) -> npt.NDArray[np.bool_]:
+        """bool[N]: accounts that had neither a label nor a ban by then."""
+        network = self.look.network
+        out: npt.NDArray[np.bool_] = column(network.accounts, "banned", np.float32) == 0
+        out[column(network.labels, "account", np.int64)] = False
+        return out
 
     def clusters(self, sights: Sequence[Sight]) -> ClusterFigures:
         look = self.look
@@ -168,7 +184,9 @@ class _Case:
             ("rules", "rules of a fraud team, nothing fitted", by_rules(look.network)),
         )
         return tuple(
-            method_figures(name, what, self.truth, judgement, look.clusters, budget=self.options.budget)
+            method_figures(
+                name, what, self.truth, judgement, look.clusters, rows=self.undecided, budget=self.options.budget
+            )
             for name, what, judgement in said
         )
 

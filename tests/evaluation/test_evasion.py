@@ -28,7 +28,7 @@ def test_steps_give_up_one_kind_after_another_and_cost_more(settings: Settings) 
 
 
 def test_a_world_without_operators_has_none_who_could_evade(settings: Settings) -> None:
-    with pytest.raises(BadUsage, match="no operators"):
+    with pytest.raises(BadUsage, match="None of the worlds has operators"):
         cost_of_evasion(settings, Worlds(("quiet",), (1,), 60, 3), quiet)
 
 

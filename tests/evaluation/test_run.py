@@ -90,12 +90,16 @@ def judged(deployed: Deployed) -> Evaluation:
 def test_all_accounts_rings_and_groups_are_counted(deployed: Deployed, judged: Evaluation) -> None:
     world = deployed.world
     assert judged.judged_by == BY_TRUTH
-    assert judged.accounts.accounts == sum(map(len, world.groups.values()))
-    assert (judged.accounts.abusive, judged.accounts.operators) == (90, 3)
+    labelled = {account for members in world.groups.values() for account in members[:REVIEWED]}
+    rings = {account for name, members in world.groups.items() if "ring" in name for account in members}
+    assert judged.accounts.accounts == sum(map(len, world.groups.values())) - len(labelled)
+    assert (judged.accounts.abusive, judged.accounts.operators) == (90 - len(labelled & rings), 3)
     assert [ring.ring for ring in judged.clusters.each_ring] == ["ring_cards", "ring_devices", "ring_prompts"]
     innocents = {name: len(members) for name, members in world.groups.items() if "ring" not in name}
     assert {group.group: group.accounts for group in judged.innocents} == innocents
-    assert judged.notes == ("Nothing says which innocents belong together: their intervals may be too narrow.",)
+    told, lone = judged.notes
+    assert told.startswith(f"{len(labelled)} accounts ({len(labelled & rings)} abusive) had a label or a ban by then")
+    assert lone == "Nothing says which innocents belong together: their intervals may be too narrow."
 
 
 def test_every_way_of_judging_is_held_to_the_same_accounts(judged: Evaluation) -> None:
@@ -105,16 +109,16 @@ def test_every_way_of_judging_is_held_to_the_same_accounts(judged: Evaluation) -
     assert methods["shipped"].accounts == judged.accounts
     assert methods["shipped"].ring_recall == judged.clusters.ring_recall
     accused = sum(group.accused for group in judged.innocents)
-    innocents = judged.accounts.accounts - judged.accounts.abusive
+    innocents = sum(group.accounts for group in judged.innocents)
     assert methods["shipped"].accused_innocents.value == pytest.approx(accused / innocents)
 
 
-def test_accounts_are_judged_at_each_age_that_they_reached(judged: Evaluation) -> None:
+def test_accounts_are_judged_at_each_age_that_they_reached(deployed: Deployed, judged: Evaluation) -> None:
     ages = {age.age: age.accounts for age in judged.ages}
     assert list(ages) == ["signup", "+1 h", "+24 h", "+7 d"]
     counts = [figures.accounts for figures in ages.values()]
     assert counts == sorted(counts, reverse=True)
-    assert counts[0] == judged.accounts.accounts
+    assert counts[0] == sum(map(len, deployed.world.groups.values()))
     assert all(figures.auroc.value > 0.8 for figures in ages.values())
 
 
