@@ -12,6 +12,7 @@ from gnn.dataset import build
 from gnn.ensemble import Model, run
 from gnn.groups import ABUSIVE_KINDS, KINDS
 from gnn.labels import known
+from gnn.membership import members
 from gnn.model import abusive_logit
 from gnn.network import Network
 
@@ -20,12 +21,14 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Prediction:
-    """Calibrated probabilities of abuse: `account_probability` float32[N], `account_embedding` float32[N, d],
+    """Calibrated probabilities of abuse: `account_probability` float32[N], `account_embedding` float32[N, d];
+    `clusters` int32[N], in which each account is shown, -1 for none (see gnn.membership);
     `cluster_probability`, `cluster_low`, `cluster_high` float32[C], `cluster_kind` one of KINDS for each cluster, of
     the abusive ones where the probability is at least one half."""
 
     account_probability: Floats
     account_embedding: Floats
+    clusters: npt.NDArray[np.int32]
     cluster_probability: Floats
     cluster_low: Floats
     cluster_high: Floats
@@ -40,9 +43,11 @@ def predict(model: Model, network: Network) -> Prediction:
     probability = model.cluster.probability(mean)
     each = model.cluster.probability(logits)
     low, high = model.interval.at(mean)
+    account = model.account.probability(raw.account.mean(axis=0))
     return Prediction(
-        account_probability=model.account.probability(raw.account.mean(axis=0)),
+        account_probability=account,
         account_embedding=raw.embedding,
+        clusters=members(network, account, probability),
         cluster_probability=probability,
         cluster_low=np.minimum(low, each.min(axis=0)),
         cluster_high=np.maximum(high, each.max(axis=0)),

@@ -61,7 +61,7 @@ def looks(settings: Settings, model: Model, at_ms: Sequence[int], report: Report
                 as_of_ms=moment_ms,
                 account_ids=network.accounts["account_id"].to_pylist(),
                 score=said.account_probability,
-                clusters=network.clusters.astype(np.int64),
+                clusters=said.clusters.astype(np.int64),
                 probability=said.cluster_probability,
                 kinds=said.cluster_kind,
                 network=network,

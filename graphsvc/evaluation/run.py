@@ -174,6 +174,7 @@ class _Case:
     def methods(self, model: Model) -> tuple[MethodFigures, ...]:
         """The model in use, its two halves alone, and rules, side by side."""
         from gnn.judgement import Judgement, by_network, by_trees
+        from gnn.membership import members
         from gnn.rules import by_rules
 
         look = self.look
@@ -185,7 +186,13 @@ class _Case:
         )
         return tuple(
             method_figures(
-                name, what, self.truth, judgement, look.clusters, rows=self.undecided, budget=self.options.budget
+                name,
+                what,
+                self.truth,
+                judgement,
+                members(look.network, judgement.account, judgement.cluster).astype(np.int64),
+                rows=self.undecided,
+                budget=self.options.budget,
             )
             for name, what, judgement in said
         )

@@ -74,8 +74,8 @@ def _judge(settings: Settings, observed: Observed, previous: ResultsReader | Non
     return results_of(
         run=Run(view.as_of_ms, observed.offset, model.version, int(time.time() * 1000)),
         view=view,
-        clusters=observed.clusters,
-        ids=stable_ids(previous, account_ids, observed.clusters, view.as_of_ms),
+        clusters=prediction.clusters,
+        ids=stable_ids(previous, account_ids, prediction.clusters, view.as_of_ms),
         verdicts=Verdicts(
             accounts=prediction.account_probability,
             clusters=prediction.cluster_probability,
@@ -83,7 +83,7 @@ def _judge(settings: Settings, observed: Observed, previous: ResultsReader | Non
             high=prediction.cluster_high,
             kinds=prediction.cluster_kind,
         ),
-        evidence=cluster_evidence(view, observed.clusters, observed.pairs),
+        evidence=cluster_evidence(view, prediction.clusters, observed.pairs),
         confirmed=confirmed,
         statuses=previous.statuses() if previous is not None else None,
     )

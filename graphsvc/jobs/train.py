@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gnn.ensemble import Model
     from gnn.train import Example, TrainConfig
 
-STEPS_PER_EXAMPLE = 8
+STEPS_PER_EXAMPLE = 5
 LOOKS = (0.4, 0.7, 1.0)
 """Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
 LABELS_NEEDED = 20

@@ -1,0 +1,51 @@
+"""Who is shown in a flagged cluster, and who was only near it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gnn.labels import known
+from gnn.membership import FLOOR, members
+from gnn.network import Network
+from tests.gnn.worlds import World, example_of
+
+
+@pytest.fixture(scope="module")
+def network(world: World) -> Network:
+    return example_of(world, known_share=0.3).network
+
+
+def largest(network: Network) -> np.ndarray:
+    cluster = np.bincount(network.clusters[network.clusters >= 0]).argmax()
+    return np.flatnonzero(network.clusters == cluster)
+
+
+def flagged(network: Network, row: int) -> np.ndarray:
+    out = np.full(network.cluster_count, 0.1, np.float32)
+    out[network.clusters[row]] = 0.9
+    return out
+
+
+def test_a_member_whom_its_own_evidence_does_not_speak_for_leaves_a_flagged_cluster(network: Network) -> None:
+    inside = largest(network)
+    stranger = inside[known(network).bad[inside] == 0][0]
+    score = np.full(network.account_count, 0.9, np.float32)
+    score[stranger] = FLOOR - 0.01
+    shown = members(network, score, flagged(network, stranger))
+    assert shown[stranger] == -1
+    assert (np.delete(shown, stranger) == np.delete(network.clusters, stranger)).all()
+
+
+def test_who_is_known_to_be_abusive_stays(network: Network) -> None:
+    bad = np.flatnonzero((known(network).bad >= 0.5) & (network.clusters >= 0))
+    score = np.full(network.account_count, 0.9, np.float32)
+    score[bad[0]] = 0.0
+    assert (members(network, score, flagged(network, bad[0])) == network.clusters).all()
+
+
+def test_an_innocent_cluster_and_one_in_doubt_keep_all(network: Network) -> None:
+    inside = largest(network)
+    score = np.zeros(network.account_count, np.float32)
+    assert (members(network, score, np.full(network.cluster_count, 0.49, np.float32)) == network.clusters).all()
+    assert (members(network, score, flagged(network, inside[0])) == network.clusters).all()
