@@ -116,12 +116,15 @@ def _answer(found: Report, as_json: bool, report_file: Path | None) -> None:
 
     from graphsvc.evaluation.report import write_report
     from graphsvc.evaluation.table import lines
+    from graphsvc.evaluation.worlds_table import table
 
     if as_json:
         say(msgspec.json.encode(found).decode())
     else:
         for line in lines(found):
             say(line)
+        if len(found.evaluations) > 1:
+            say(table(found))
     if report_file is not None:
         write_report(report_file, found)
     if as_json:

@@ -19,7 +19,6 @@ from msgspec.structs import replace
 from graphsvc.config import Settings
 from graphsvc.evaluation.figures import Evaluation
 from graphsvc.evaluation.run import Options, evaluate
-from graphsvc.evaluation.worlds_table import table
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.jobs.observe import Report, sync_tables
 from graphsvc.ledger import open_ledger
@@ -27,8 +26,6 @@ from graphsvc.links.tables import LinkTables
 
 if TYPE_CHECKING:
     from graphsvc.simulate.spec import WorldSpec
-
-__all__ = ["Worlds", "evaluate_worlds", "made_world", "table"]
 
 AT_A_TIME = 2
 WORLD_BYTES, ACCOUNT_BYTES = 2 * 2**30, 300_000

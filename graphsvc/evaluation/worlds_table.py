@@ -1,16 +1,17 @@
-"""The table of worlds for the README: what was measured, one row a world, over its seeds."""
+"""The table of worlds: what was measured on each, over its seeds, by the model and by what it is held against."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from graphsvc.evaluation.figures import Evaluation, MethodFigures, Report
 
-METHODS = ("shipped", "trees", "rules")
+METHODS = {"shipped": "model in use", "trees": "its trees alone", "rules": "rules"}
 MEASURES: dict[str, Callable[[MethodFigures], float]] = {
     "average precision": lambda method: method.accounts.average_precision.value,
-    "recall at 1 % false positives": lambda method: method.accounts.recall_at_fpr_1.value,
+    "recall at 0.1 %": lambda method: method.accounts.recall_at_fpr_01.value,
+    "recall at 1 %": lambda method: method.accounts.recall_at_fpr_1.value,
     "rings found": lambda method: method.ring_recall.value,
     "innocents accused": lambda method: method.accused_innocents.value,
 }
@@ -18,23 +19,20 @@ NONE = "–"
 
 
 def table(report: Report) -> str:
-    """A Markdown table: for each world, named "world seed" in the report, mean and range over its seeds of every
-    measure, of the shipped model, the trees alone and the rules side by side."""
-    groups: dict[str, list[Evaluation]] = {}
+    """A Markdown table in per cent: a row for each world, named "world seed" in the report, and each way of judging,
+    with the mean and the range over the world's seeds."""
+    lines = [["world", "judged by", *MEASURES], ["---", "---", *("---:" for _ in MEASURES)], *_rows(report)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _rows(report: Report) -> Iterator[list[str]]:
+    worlds: dict[str, list[Evaluation]] = {}
     for evaluation in report.evaluations:
-        groups.setdefault(evaluation.name.rpartition(" ")[0] or evaluation.name, []).append(evaluation)
-    head = ["world", *(f"{measure}: {method}" for measure in MEASURES for method in METHODS)]
-    rows = [[name, *_cells(evaluations)] for name, evaluations in groups.items()]
-    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def _cells(evaluations: Sequence[Evaluation]) -> list[str]:
-    return [
-        _cell([of(method) for evaluation in evaluations for method in evaluation.methods if method.name == name])
-        for of in MEASURES.values()
-        for name in METHODS
-    ]
+        worlds.setdefault(evaluation.name.rpartition(" ")[0] or evaluation.name, []).append(evaluation)
+    for world, evaluations in worlds.items():
+        for name, words in METHODS.items():
+            said = [method for one in evaluations for method in one.methods if method.name == name]
+            yield [world, words, *(_cell([of(method) for method in said]) for of in MEASURES.values())]
 
 
 def _cell(values: Sequence[float]) -> str:

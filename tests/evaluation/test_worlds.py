@@ -14,7 +14,8 @@ from graphsvc.config import Settings
 from graphsvc.errors import BadUsage
 from graphsvc.evaluation.figures import Estimate, Evaluation, Report
 from graphsvc.evaluation.run import Options
-from graphsvc.evaluation.worlds import Worlds, evaluate_worlds, made_world, table
+from graphsvc.evaluation.worlds import Worlds, evaluate_worlds, made_world
+from graphsvc.evaluation.worlds_table import table
 from graphsvc.jobs.models import keep_model
 from graphsvc.ledger import open_ledger
 from tests.evaluation.report_factory import evaluation
@@ -62,14 +63,16 @@ def test_a_world_that_is_none_is_named(settings: Settings) -> None:
         evaluate_worlds(settings, Worlds(("nowhere",), (1,), 80, 4), Options(), quiet)
 
 
-def test_the_table_has_a_row_a_world_with_mean_and_range_over_its_seeds() -> None:
+def test_the_table_has_a_row_a_world_and_way_of_judging_with_mean_and_range_over_its_seeds() -> None:
     ones = [_named(f"plain {seed}", 0.5 + seed / 10) for seed in (1, 2)]
     text = table(Report("", (*ones, _named("quiet 1", math.nan)), ()))
-    head, rule, plain, still = text.splitlines()
-    assert len({line.count("|") for line in (head, rule, plain, still)}) == 1
-    assert "average precision: shipped" in head
-    assert plain.startswith("| plain | 65.0 (60.0–70.0) |")
-    assert still.startswith("| quiet | – |")
+    head, rule, *rows = text.splitlines()
+    assert len({line.count("|") for line in (head, rule, *rows)}) == 1
+    assert [row.split(" | ")[:2] for row in rows] == [
+        [f"| {world}", way] for world in ("plain", "quiet") for way in ("model in use", "its trees alone", "rules")
+    ]
+    assert rows[0].startswith("| plain | model in use | 65.0 (60.0–70.0) |")
+    assert rows[3].startswith("| quiet | model in use | – |")
 
 
 def _named(name: str, precision: float) -> Evaluation:
