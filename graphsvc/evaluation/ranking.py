@@ -104,14 +104,14 @@ def _recall_at(hits: Floats, misses: Floats, rate: float) -> Floats:
 
 def _precision_at(hits: Floats, misses: Floats, budget: int) -> Floats:
     """The abusive share of the `budget` highest; of equal scores at the edge, as many as there is room for, drawn
-    blindly."""
+    blindly. nan where there is nothing to find."""
     both = hits + misses
     room = np.minimum(float(budget), both[:, -1])
     rows, place = np.arange(len(hits)), np.minimum((both < room[:, None]).sum(axis=1), both.shape[1] - 1)
     before = np.maximum(place - 1, 0)
     part = over(room - both[rows, before], both[rows, place] - both[rows, before], 0.0)
     inside = hits[rows, before] + part * (hits[rows, place] - hits[rows, before])
-    return over(inside, room)
+    return np.where(hits[:, -1] > 0, over(inside, room), np.nan)
 
 
 def _spread(x: Floats, y: Floats) -> Longs:
