@@ -89,7 +89,7 @@ def test_public_prompts_of_each_form_are_used(tmp_path: Path) -> None:
         json.dumps([{"instruction": question.format("three"), "input": "4"}]), encoding="utf-8"
     )
     (folder / "table.csv").write_text(f'act,prompt\npear,"{question.format("five")}"\n', encoding="utf-8")
-    made = make(tmp_path / "out", "quiet", accounts=200, requests=6.0, prompts=str(folder))
+    made = make(tmp_path / "out", "quiet", accounts=400, requests=12.0, prompts=str(folder))
     text = (made.folder / "events.ndjson").read_text(encoding="utf-8")
     assert [number for number in ("one", "two", "three", "five") if f"basket number {number}" not in text] == []
 
