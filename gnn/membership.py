@@ -13,7 +13,7 @@ from gnn.labels import known
 from gnn.network import Network
 
 FLAGGED = 0.5
-FLOOR = 0.4
+FLOOR = 0.25
 """Below this probability of its own a member leaves. On simulated worlds and on logs of another generator more of those
 below it were innocent than of the rings, and more of those between it and one half were of the rings."""
 KNOWN_BAD = 0.5
@@ -25,13 +25,13 @@ def members(network: Network, account: Floats, cluster: Floats) -> npt.NDArray[n
     """int32[N]: the cluster in which each account is shown, -1 for none, by the probabilities of accounts [N] and of
     clusters [C].
 
-    Who is known to be abusive stays. Where most members would leave the doubt is about the whole cluster, which its own
-    probability tells, and all stay.
+    Who is known to be abusive stays. Where nobody would stay the doubt is about the whole cluster, which its own
+    probability tells, and all do.
     """
     clusters, count = network.clusters, network.cluster_count
     flagged = np.append(cluster >= FLAGGED, False)[clusters]
     weak = flagged & (account < FLOOR) & (known(network).bad < KNOWN_BAD)
     inside = clusters >= 0
     leaving = np.bincount(clusters[inside], weak[inside], minlength=count)
-    few = np.append(2 * leaving < np.bincount(clusters[inside], minlength=count), False)[clusters]
-    return np.where(weak & few, -1, clusters).astype(np.int32)
+    left = np.append(leaving < np.bincount(clusters[inside], minlength=count), False)[clusters]
+    return np.where(weak & left, -1, clusters).astype(np.int32)

@@ -44,7 +44,7 @@ def test_who_is_known_to_be_abusive_stays(network: Network) -> None:
     assert (members(network, score, flagged(network, bad[0])) == network.clusters).all()
 
 
-def test_an_innocent_cluster_and_one_in_doubt_keep_all(network: Network) -> None:
+def test_an_innocent_cluster_and_one_that_would_be_empty_keep_all(network: Network) -> None:
     inside = largest(network)
     score = np.zeros(network.account_count, np.float32)
     assert (members(network, score, np.full(network.cluster_count, 0.49, np.float32)) == network.clusters).all()
