@@ -22,7 +22,7 @@ def worst_first(groups: Sequence[GroupFigures]) -> list[GroupFigures]:
 
 
 def worst_off(groups: Sequence[GroupFigures]) -> GroupFigures | None:
-    """The group that could be worst off among those with an accused account; without one, among all."""
+    """The group that is most surely worst off, by the lower end of its interval; without an accused account, any."""
     return max(groups, key=badness, default=None)
 
 
@@ -36,9 +36,11 @@ def accused(one: Evaluation) -> Estimate:
     return Estimate(share, math.nan, math.nan)
 
 
-def badness(group: GroupFigures) -> tuple[bool, float, int]:
-    """What orders groups from the one that is best off to the one that is worst off."""
-    return group.accused > 0, upper_end(group.rate), group.accused
+def badness(group: GroupFigures) -> tuple[float, float, int]:
+    """What orders groups from the one that is best off to the one that is worst off. Of one accused in a unit of a kind
+    the upper end says next to nothing, of a share of many units the lower end says much."""
+    low, value = (-math.inf if math.isnan(end) else end for end in (group.rate.low, group.rate.value))
+    return low, value, group.accused
 
 
 def upper_end(figure: Estimate) -> float:

@@ -49,7 +49,7 @@ class World:
 
 
 def totals(evaluations: Sequence[Evaluation]) -> Totals:
-    """Counts over all of them, and the group that could be worst off among those that are accused at all."""
+    """Counts over all of them, and the group that is worst off among those that are accused at all."""
     groups = [(group, one.name) for one in evaluations for group in one.innocents]
     accused_ones = [(group, name) for group, name in groups if group.accused]
     worst = max(accused_ones, key=lambda pair: badness(pair[0]), default=(None, ""))
