@@ -21,6 +21,7 @@ from graphsvc.evaluation.figures import Evaluation
 from graphsvc.evaluation.run import Options, evaluate
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.jobs.observe import Report, sync_tables
+from graphsvc.jobs.train import of_world
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
 
@@ -77,7 +78,7 @@ def made_world(settings: Settings, spec: WorldSpec) -> Iterator[tuple[Settings, 
     with tempfile.TemporaryDirectory(prefix="graphsvc-world-") as folder:
         place = Path(folder)
         simulate(spec, place / "world", _quiet)
-        own = settings.model_copy(update={"data": place / "data"})
+        own = of_world(settings, place / "data")
         _lend_model(settings, own)
         ingest_events(own, str(place / "world" / "events.ndjson"))
         ingest_labels(own, str(place / "world" / "labels.ndjson"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from pydantic import SecretStr
 
 from graphsvc.config import Settings
 from graphsvc.errors import BadInput
@@ -32,6 +33,7 @@ STEPS_PER_EXAMPLE = 5
 LOOKS = (0.4, 0.7, 1.0)
 """Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
 LABELS_NEEDED = 20
+WORLD_KEY = "ab" * 32
 
 
 LEFT_OUT = (
@@ -106,11 +108,17 @@ def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds
         review=Review(),
     )
     simulate(spec, place / "world", _quiet)
-    own = settings.model_copy(update={"data": place / "data"})
+    own = of_world(settings, place / "data")
     ingest_events(own, str(place / "world" / "events.ndjson"))
     ingest_labels(own, str(place / "world" / "labels.ndjson"))
     whole = _examples(own, None, f"{name}-{seed}", _quiet)
     return [*whole, *(_thinned(one, chance) for one in whole[-2:])]
+
+
+def of_world(settings: Settings, data: Path) -> Settings:
+    """Settings for a simulated world's data folder. Its people have no secrets: one key for all makes what is learnt
+    and measured the same each time."""
+    return settings.model_copy(update={"data": data, "token_key": SecretStr(WORLD_KEY)})
 
 
 def _thinned(example: Example, chance: random.Random) -> Example:

@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gnn.registry import SHIPPED, load
@@ -56,6 +57,8 @@ def test_worlds_are_judged_in_the_order_of_names_and_seeds_by_their_own_truth(se
     assert [one.name for one in found] == ["quiet 4", "plain 4"]
     assert [one.accounts.abusive > 0 for one in found] == [False, True]
     assert {one.judged_by for one in found} == {"truth file"}
+    alone = evaluate_worlds(settings, Worlds(("plain",), (4,), 80, 4), Options(looks=1), quiet)
+    assert msgspec.json.encode(alone[0]) == msgspec.json.encode(found[1])
 
 
 def test_a_world_that_is_none_is_named(settings: Settings) -> None:
