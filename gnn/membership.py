@@ -13,6 +13,7 @@ from gnn.labels import known
 from gnn.network import Network
 
 FLAGGED = 0.5
+"""The probability from which an account or a cluster counts as accused."""
 FLOOR = 0.25
 """Below this probability of its own a member leaves. On simulated worlds and on logs of another generator more of those
 below it were innocent than of the rings, and more of those between it and one half were of the rings."""

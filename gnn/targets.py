@@ -139,7 +139,7 @@ def folds_of(examples: Sequence[Example], folds: int, seed: int) -> list[npt.NDA
     abusive = np.zeros(people, dtype=np.bool_)
     for verdict, part in zip(verdicts, parts, strict=True):
         abusive[part[verdict.verdict == ABUSIVE]] = True
-    fold = _deal(block, abusive, folds, seed)
+    fold = deal(block, abusive, folds, seed)
     return [fold[part] for part in parts]
 
 
@@ -174,8 +174,9 @@ def _blocks(edges: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]], pe
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _deal(block: npt.NDArray[np.int64], abusive: Bools, folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """Deal blocks out, the largest first, each to the fold that has fewest accounts of its class."""
+def deal(block: npt.NDArray[np.int64], abusive: Bools, folds: int, seed: int) -> npt.NDArray[np.int64]:
+    """int64[N]: blocks, numbered from 0 by int64[N], dealt out whole, the largest first, each to the fold that has
+    fewest accounts of its class."""
     size = np.bincount(block)
     bad = np.bincount(block, abusive) > 0
     shuffled = np.random.default_rng(seed).permutation(len(size))

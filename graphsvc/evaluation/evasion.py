@@ -16,7 +16,7 @@ from graphsvc.evaluation.measure import method_figures
 from graphsvc.evaluation.truth import Truth, read_truth
 from graphsvc.evaluation.worlds import Worlds, made_world
 from graphsvc.jobs.models import load_model
-from graphsvc.jobs.observe import Report, latest_ms, observe
+from graphsvc.jobs.observe import Report, latest_ms, observe, quiet
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
 
@@ -75,7 +75,7 @@ def _judged(settings: Settings, model: Model, spec: WorldSpec) -> Seen:
 
     with made_world(settings, spec) as (own, truth), closing(open_ledger(own)) as ledger:
         tables = LinkTables(own.places.links)
-        network = observe(tables, ledger, latest_ms(tables, ledger), lambda step, share: None).network
+        network = observe(tables, ledger, latest_ms(tables, ledger), quiet).network
         told = read_truth(truth, network.accounts["account_id"].to_pylist())
         said = by_model(model, network)
         return told, said, members(network, said.account, said.cluster).astype(np.int64)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from gnn.network import Network
 from graphsvc.config import Settings
-from graphsvc.jobs.observe import Report, observe
+from graphsvc.jobs.observe import Report, observe, quiet
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
 
@@ -55,7 +55,7 @@ def looks(settings: Settings, model: Model, at_ms: Sequence[int], report: Report
         tables = LinkTables(settings.places.links)
         for number, moment_ms in enumerate(at_ms):
             report(f"look {number + 1} of {len(at_ms)}", number / len(at_ms))
-            network = observe(tables, ledger, moment_ms, lambda step, share: None).network
+            network = observe(tables, ledger, moment_ms, quiet).network
             said = predict(model, network)
             yield Look(
                 as_of_ms=moment_ms,

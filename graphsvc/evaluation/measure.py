@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from gnn.membership import FLAGGED
 from graphsvc.evaluation.bootstrap import Drawn, Units, bootstrap, counts, ratios, weighted_median, wider
 from graphsvc.evaluation.figures import (
     AccountFigures,
@@ -28,8 +29,6 @@ from graphsvc.evaluation.truth import Truth
 if TYPE_CHECKING:
     from gnn.judgement import Judgement
 
-FLAGGED = 0.5
-"""The probability from which an account or a cluster counts as accused."""
 BUDGET_SHARE, BUDGET_LEAST = 0.01, 20
 ENOUGH_HIT = 5
 """So many units with a false accusation show how much they differ; fewer do not."""

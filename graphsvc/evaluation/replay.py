@@ -11,8 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gnn.network import Network, column
+from gnn.network import column
 from graphsvc.events.record import Identifier, LabelRecord, Record
+from graphsvc.jobs.observe import view_of
 from graphsvc.links.view import LinkView
 from graphsvc.risk.answer import RiskCluster
 from graphsvc.risk.base import Detected, base_of, empty_base
@@ -153,11 +154,6 @@ class Replay:
     def _apply(self, row: int, at_ms: int, told: tuple[Identifier, ...]) -> bool:
         record = Record("", "", self._story.account_ids[row], at_ms, at_ms, identifiers=told)
         return bool(self._index.apply([record]))
-
-
-def view_of(network: Network) -> LinkView:
-    """The links that a network was made of."""
-    return LinkView(network.as_of_ms, network.accounts, network.identifiers, network.links, network.peers)
 
 
 def _detected(look: Look) -> Detected:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnn.membership import FLAGGED
 from graphsvc.evaluation.figures import RingFound
 from graphsvc.evaluation.matching import Held, held, most_common
-from graphsvc.evaluation.measure import FLAGGED
 from graphsvc.evaluation.truth import Truth
 
 if TYPE_CHECKING:

@@ -35,7 +35,7 @@ from graphsvc.evaluation.rings import Sight, rings_found
 from graphsvc.evaluation.split import ablations
 from graphsvc.evaluation.truth import Truth, TruthFile, read_truth_file, truth_of_labels
 from graphsvc.jobs.models import load_model
-from graphsvc.jobs.observe import Report, latest_ms, sync_tables
+from graphsvc.jobs.observe import Report, latest_ms, part, quiet, sync_tables
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
 
@@ -117,18 +117,18 @@ def evaluate(settings: Settings, truth: Path | None, options: Options, report: R
 
     Raises BadInput where there are no events, or too little is known of what is true; see `read_truth_file`.
     """
-    judge = _judge(settings, truth, options, _part(report, 0.0, 0.1))
+    judge = _judge(settings, truth, options, part(report, 0.0, 0.1))
     model = load_model(settings.places.active_model)
-    (look,) = looks(settings, model, [judge.as_of_ms], _part(report, 0.1, 0.2))
+    (look,) = looks(settings, model, [judge.as_of_ms], part(report, 0.1, 0.2))
     case = _Case(judge.of(look), look, options)
     before = moments(settings, options.looks, judge.as_of_ms)[:-1]
     # The replay asks for each look as its time comes, and tells how far it is.
-    seen = looks(settings, model, before, lambda step, share: None)
+    seen = looks(settings, model, before, quiet)
     sights: list[Sight] = []
-    ages = scores_at_ages(settings, _watched(seen, look, sights), judge.as_of_ms, _part(report, 0.2, 0.7))
+    ages = scores_at_ages(settings, _watched(seen, look, sights), judge.as_of_ms, part(report, 0.2, 0.7))
     report("ways of judging", 0.7)
     methods = case.methods(model)
-    split = ablations(settings, case.truth, judge.as_of_ms, _part(report, 0.75, 1.0)) if options.ablations else None
+    split = ablations(settings, case.truth, judge.as_of_ms, part(report, 0.75, 1.0)) if options.ablations else None
     return Evaluation(
         name=name,
         judged_by=BY_LABELS if judge.file is None else BY_TRUTH,
@@ -231,11 +231,6 @@ def _watched(earlier: Iterable[Look], last: Look, sights: list[Sight]) -> Iterat
     for look in chain(earlier, (last,)):
         sights.append(Sight.of(look))
         yield look
-
-
-def _part(report: Report, start: float, end: float) -> Report:
-    """Shares of one step as shares of the whole."""
-    return lambda step, share: report(step, start + (end - start) * share)
 
 
 def moment_text(moment_ms: int) -> str:

@@ -17,10 +17,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy.stats import rankdata
 
+from gnn.targets import deal
 from graphsvc.config import Settings
 from graphsvc.evaluation.figures import MethodFigures
 from graphsvc.events.record import LabelRecord
-from graphsvc.jobs.observe import Report, label_table, observed, sync_tables
+from graphsvc.jobs.observe import Report, label_table, observed, quiet, sync_tables
 from graphsvc.jobs.train import LABELS_NEEDED, LOOKS
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
@@ -151,16 +152,8 @@ def material_of(settings: Settings, truth: Truth, end_ms: int, report: Report) -
 
 
 def folds_of(unit: Longs, abusive: Bools, folds: int, seed: int) -> Longs:
-    """int64[N]: units dealt out whole, the largest first, each to the fold that has fewest accounts of its class."""
-    _, place, size = np.unique(unit, return_inverse=True, return_counts=True)
-    bad = np.bincount(place, abusive) > 0
-    shuffled = np.random.default_rng(seed).permutation(len(size))
-    load, fold = np.zeros((2, folds), dtype=np.int64), np.zeros(len(size), dtype=np.int64)
-    for one in shuffled[np.argsort(-size[shuffled], kind="stable")].tolist():
-        mine = load[int(bad[one])]
-        fold[one] = mine.argmin()
-        mine[fold[one]] += size[one]
-    return fold[place]
+    """int64[N]: units dealt out whole, as training deals operators."""
+    return deal(np.unique(unit, return_inverse=True)[1], abusive, folds, seed)
 
 
 def _lacking(material: Material) -> str:
@@ -215,7 +208,7 @@ def _fitted(variant: Variant, material: Material, fold: int) -> Model:
     from gnn.train import TrainConfig, train
 
     config = TrainConfig(seed=SEED, folds=2, steps=STEPS, evaluate_every=STEPS // 10, device="cpu")
-    return train(examples_of(variant, material, fold), config, lambda step, share: None)
+    return train(examples_of(variant, material, fold), config, quiet)
 
 
 def examples_of(variant: Variant, material: Material, fold: int) -> list[Example]:

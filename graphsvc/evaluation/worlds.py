@@ -20,7 +20,7 @@ from graphsvc.config import Settings
 from graphsvc.evaluation.figures import Evaluation
 from graphsvc.evaluation.run import Options, evaluate
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
-from graphsvc.jobs.observe import Report, sync_tables
+from graphsvc.jobs.observe import Report, part, quiet, sync_tables
 from graphsvc.jobs.train import of_world
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
@@ -59,10 +59,13 @@ def evaluate_worlds(settings: Settings, worlds: Worlds, options: Options, report
     specs = worlds.specs()
     workers = min(AT_A_TIME, len(specs), os.cpu_count() or 1, _fitting(worlds.accounts))
     if workers < 2:
-        return tuple(_evaluated(settings, spec, options, _part(report, n, len(specs))) for n, spec in enumerate(specs))
+        return tuple(
+            _evaluated(settings, spec, options, part(report, n / len(specs), (n + 1) / len(specs)))
+            for n, spec in enumerate(specs)
+        )
     # Started anew, not forked: a fork of a process whose libraries run threads may hang.
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _one_thread) as pool:
-        due = [pool.submit(_evaluated, settings, spec, options, _quiet) for spec in specs]
+        due = [pool.submit(_evaluated, settings, spec, options, quiet) for spec in specs]
         found = []
         for number, future in enumerate(due):
             report(f"world {specs[number].name} {specs[number].seed}", number / len(due))
@@ -77,13 +80,13 @@ def made_world(settings: Settings, spec: WorldSpec) -> Iterator[tuple[Settings, 
 
     with tempfile.TemporaryDirectory(prefix="graphsvc-world-") as folder:
         place = Path(folder)
-        simulate(spec, place / "world", _quiet)
+        simulate(spec, place / "world", quiet)
         own = of_world(settings, place / "data")
         _lend_model(settings, own)
         ingest_events(own, str(place / "world" / "events.ndjson"))
         ingest_labels(own, str(place / "world" / "labels.ndjson"))
         with closing(open_ledger(own)) as ledger:
-            sync_tables(LinkTables(own.places.links), ledger, _quiet)
+            sync_tables(LinkTables(own.places.links), ledger, quiet)
         yield own, place / "world" / "truth.csv"
 
 
@@ -111,11 +114,3 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-def _part(report: Report, number: int, count: int) -> Report:
-    return lambda step, share: report(step, (number + share) / count)
-
-
-def _quiet(step: str, share: float) -> None:
-    """No progress shown."""

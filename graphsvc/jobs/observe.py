@@ -22,6 +22,15 @@ from graphsvc.links.view import LinkView
 Report = Callable[[str, float], None]
 
 
+def quiet(step: str, share: float) -> None:
+    """No progress shown."""
+
+
+def part(report: Report, start: float, end: float) -> Report:
+    """Shares of one step as shares of the whole."""
+    return lambda step, share: report(step, start + (end - start) * share)
+
+
 @dataclass(frozen=True)
 class Observed:
     """What is known as of `view.as_of_ms`. `offset` is the ledger's at that time of looking."""
@@ -75,6 +84,11 @@ def observed(view: LinkView, labels: pa.Table, offset: int) -> Observed:
     """The pairs and clusters of a view."""
     found = pairs(view)
     return Observed(view, found, find_clusters(view, found), labels, offset)
+
+
+def view_of(network: Network) -> LinkView:
+    """The links that a network was made of."""
+    return LinkView(network.as_of_ms, network.accounts, network.identifiers, network.links, network.peers)
 
 
 def label_table(view: LinkView, labels: Sequence[LabelRecord]) -> pa.Table:

@@ -18,12 +18,11 @@ from graphsvc.config import Settings
 from graphsvc.errors import BadInput
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.jobs.models import keep_model
-from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, observed, sync_tables
+from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, observed, quiet, sync_tables, view_of
 from graphsvc.ledger import open_ledger
 from graphsvc.links.queries import FACTS
 from graphsvc.links.tables import LinkTables
 from graphsvc.links.thin import without
-from graphsvc.links.view import LinkView
 
 if TYPE_CHECKING:
     from gnn.ensemble import Model
@@ -107,11 +106,11 @@ def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds
         seed=seed,
         review=Review(),
     )
-    simulate(spec, place / "world", _quiet)
+    simulate(spec, place / "world", quiet)
     own = of_world(settings, place / "data")
     ingest_events(own, str(place / "world" / "events.ndjson"))
     ingest_labels(own, str(place / "world" / "labels.ndjson"))
-    whole = _examples(own, None, f"{name}-{seed}", _quiet)
+    whole = _examples(own, None, f"{name}-{seed}", quiet)
     return [*whole, *(_thinned(one, chance) for one in whole[-2:])]
 
 
@@ -124,11 +123,10 @@ def of_world(settings: Settings, data: Path) -> Settings:
 def _thinned(example: Example, chance: random.Random) -> Example:
     """The same world as a provider sees it that records less."""
     network = example.network
-    view = LinkView(network.as_of_ms, network.accounts, network.identifiers, network.links, network.peers)
     share = chance.uniform(*LEFT_OUT_CHANCE)
     types = {name for names in LEFT_OUT if chance.random() < share for name in names}
     facts = [name for name in FACTS if chance.random() < share]
-    thin = observed(without(view, types, facts), network.labels, 0).network
+    thin = observed(without(view_of(network), types, facts), network.labels, 0).network
     return dataclasses.replace(example, network=thin)
 
 
@@ -146,7 +144,7 @@ def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Repo
             raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
         examples = []
         for moment_ms in moments:
-            seen = observe(tables, ledger, moment_ms, _quiet)
+            seen = observe(tables, ledger, moment_ms, quiet)
             examples.append(Example(seen.network, label_table(seen.view, decided), world))
     return examples
 
@@ -168,7 +166,3 @@ def _config(examples: int, seed: int) -> TrainConfig:
 
     steps = max(TrainConfig.steps, STEPS_PER_EXAMPLE * examples)
     return TrainConfig(seed=seed, steps=steps, evaluate_every=steps // 10)
-
-
-def _quiet(step: str, share: float) -> None:
-    """No progress shown."""

@@ -13,7 +13,7 @@ from graphsvc.config import Settings
 from graphsvc.errors import GraphsvcError, place_of
 from graphsvc.jobs.detect import detect
 from graphsvc.jobs.graph import bring_up_to_date
-from graphsvc.jobs.observe import sync_tables
+from graphsvc.jobs.observe import quiet, sync_tables
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
 
@@ -56,7 +56,7 @@ class Worker:
 
     def _follow(self) -> tuple[int, int]:
         with closing(open_ledger(self._settings)) as ledger:
-            sync_tables(LinkTables(self._settings.places.links), ledger, _quiet)
+            sync_tables(LinkTables(self._settings.places.links), ledger, quiet)
             return ledger.offset(), ledger.label_offset()
 
     def _detect(self, mark: tuple[int, int]) -> None:
@@ -67,7 +67,7 @@ class Worker:
             return
         started_s = time.monotonic()
         self._detect_at_s = started_s + self._settings.detect_every_s
-        found = detect(self._settings, None, _quiet)
+        found = detect(self._settings, None, quiet)
         self._detected = mark
         seconds = round(time.monotonic() - started_s, 2)
         log.info("detected", accounts=found.accounts, clusters=found.clusters, seconds=seconds)
@@ -90,7 +90,3 @@ class Worker:
         self._graph_missing = missing
         self._graph_wait_s = min(2 * self._graph_wait_s, RETRY_MOST_S) if missing else FOLLOW_EVERY_S
         self._graph_at_s = time.monotonic() + self._graph_wait_s
-
-
-def _quiet(step: str, share: float) -> None:
-    """No progress shown."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +10,9 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from graphsvc.evaluation.report import write_report
+from tests.browser import CHROMIUM, DRIVER, FLAGS
 from tests.evaluation import report_factory as made_up
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 OFFLINE = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
 SIZES = """
 return [...document.querySelectorAll("svg.chart")].map(chart => {
