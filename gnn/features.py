@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.stats import rankdata
 
 from gnn.adjacency import Incidence, Ties, incidence, pair_ties, peer_ties
-from gnn.groups import GROUPS
+from gnn.groups import MODEL_GROUPS
 from gnn.kernels import (
     GROUP_COLUMNS,
     TIE_COLUMNS,
@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float32]
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
-LINK_GROUPS = GROUPS[:-1]
+LINK_GROUPS = MODEL_GROUPS[:-1]
 """Groups that identifiers have; `peer` links accounts directly."""
 
 _OWN_LABEL = ("banned",)

@@ -20,8 +20,13 @@ GROUPS: tuple[str, ...] = (
     "conversation",
     "own",
     "peer",
+    "combination",
+    "timing",
 )
 """Evidence groups. Types of one group depend on each other (an address lies in its subnet) and count once."""
+
+MODEL_GROUPS = GROUPS[:12]
+"""The groups that features are made of."""
 
 STRENGTH_CAP_BITS = 12.0
 """An identifier worth this many bits or more counts fully, so that features are equal over populations of any size."""
@@ -41,6 +46,7 @@ GROUP_OF_TYPE: dict[str, str] = {
     "referral_code": "referral",
     "api_key": "key",
     "prompt_family": "prompt",
+    "prompt_frame": "prompt",
     "conversation": "conversation",
 }
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from gnn.errors import ModelError
 from gnn.files import read_tensors
-from gnn.groups import GROUPS, STRENGTH_CAP_BITS
+from gnn.groups import MODEL_GROUPS, STRENGTH_CAP_BITS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -25,20 +25,20 @@ Ints = npt.NDArray[np.int64]
 _RISING = ("risk_sum", "risk_best", "risk_peak", "abusive_share", "abusive_count", "less_benign_share")
 _FREE = ("tie_sum", "others_log")
 HEAD_FEATURES: tuple[str, ...] = (
-    *(f"{group}_risk" for group in GROUPS),
+    *(f"{group}_risk" for group in MODEL_GROUPS),
     *_RISING,
-    *(f"{group}_tie" for group in GROUPS),
+    *(f"{group}_tie" for group in MODEL_GROUPS),
     *_FREE,
 )
 """Names of the head's features, in order; the first RISING_COUNT can only raise the score."""
-RISING_COUNT = len(GROUPS) + len(_RISING)
+RISING_COUNT = len(MODEL_GROUPS) + len(_RISING)
 
 
 @dataclass(frozen=True)
 class SharedRows:
     """What is known of each identifier that an account shares with others, one row an identifier.
 
-    group int64 (ordinal in GROUPS), bits float32, others int64 (accounts besides this one), mean_probability and
+    group int64 (ordinal in MODEL_GROUPS), bits float32, others int64 (accounts besides this one), mean_probability and
     max_probability float32 of those others, confirmed_abusive and confirmed_benign int64 among them.
     """
 
@@ -63,7 +63,7 @@ def head_features(rows: SharedRows) -> Floats:
 
 def batch_features(rows: SharedRows, account: Ints, accounts: int) -> Floats:
     """float32[accounts, H]; `account` int64[rows] says to which account each row belongs."""
-    group_count = len(GROUPS)
+    group_count = len(MODEL_GROUPS)
     strength = np.clip(rows.bits, 0.0, STRENGTH_CAP_BITS) / np.float32(STRENGTH_CAP_BITS)
     strength = np.where(rows.others > 0, strength, np.float32(0.0)).astype(np.float32)
     known = rows.others.astype(np.float32) + 1.0

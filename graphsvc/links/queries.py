@@ -128,7 +128,10 @@ CREATE TABLE seen AS
 SELECT account_id, type, id, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms,
     CAST(count(*) AS INTEGER) AS count
 FROM identifiers WHERE type <> 'prompt_family' GROUP BY account_id, type, id
-UNION ALL
+"""
+
+SEEN_FAMILIES = """
+INSERT INTO seen
 SELECT account_id, 'prompt_family', family_name.id, first_ms, last_ms, CAST(count AS INTEGER)
 FROM asked JOIN family_name USING (family)
 """

@@ -19,7 +19,7 @@ from graphsvc.links.columns import columns_of
 from graphsvc.links.segments import Segment
 from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
 
-FORMAT = "v1"
+FORMAT = "v2"
 BATCH_RECORDS = 100_000
 
 

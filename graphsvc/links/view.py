@@ -24,6 +24,17 @@ from graphsvc.links.weights import bits_of
 
 THREADS = 2
 MEMORY = "4GB"
+TIMINGS = pa.schema(
+    [
+        ("a", pa.int32()),
+        ("b", pa.int32()),
+        ("reason", pa.string()),
+        ("bits", pa.float32()),
+        ("count", pa.int32()),
+        ("first_ms", pa.int64()),
+        ("last_ms", pa.int64()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class LinkView:
     - identifiers: type, id, degree (accounts, int32), bits (float32, after the hub discount), first_ms; by type and id.
     - links: account and identifier (int32 rows of those tables), first_ms, last_ms, count (int32); by both rows.
     - peers: source and target (int32 rows of accounts), type, weight (float32, the largest), first_ms; by all three.
+    - timings: TIMINGS, pairs of accounts whose events follow each other beyond chance; by a, b and reason.
     """
 
     as_of_ms: int
@@ -41,6 +53,7 @@ class LinkView:
     identifiers: pa.Table
     links: pa.Table
     peers: pa.Table
+    timings: pa.Table = TIMINGS.empty_table()
 
 
 def view_of(segments: Sequence[Path], as_of_ms: int) -> LinkView:
@@ -73,10 +86,10 @@ def bans_of(segments: Sequence[Path], as_of_ms: int) -> pa.Table:
 
 
 def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
-    database.execute(queries.ACCOUNTS)
-    _add_families(database)
-    for query in (queries.SEEN, queries.IDENTIFIERS):
+    for query in (queries.ACCOUNTS, queries.SEEN):
         database.execute(query)
+    _add_families(database)
+    database.execute(queries.IDENTIFIERS)
     accounts = _table(database, "SELECT * EXCLUDE row FROM account ORDER BY row")
     identifiers = _table(database, "SELECT * EXCLUDE row FROM identifier ORDER BY row")
     links = _table(database, queries.LINKS)
@@ -109,6 +122,7 @@ def _add_families(database: duckdb.DuckDBPyConnection) -> None:
     shared = _table(database, queries.SHARED_FAMILIES)
     ids = pa.array([family_id(sketch) for sketch in shared["sketch"].to_pylist()], pa.string())
     database.register("family_name", pa.table({"family": shared["family"], "id": ids}))
+    database.execute(queries.SEEN_FAMILIES)
 
 
 def _with_facts(

@@ -33,6 +33,8 @@ GROUPS = (
     "conversation",
     "own",
     "peer",
+    "combination",
+    "timing",
 )
 """Evidence groups; types of one group depend on each other and count as one piece of evidence. The place of a group
 in this tuple is its bit in the `groups` mask of pairs."""
@@ -70,6 +72,9 @@ TYPES: dict[str, TypeWeight] = {
     "api_key": TypeWeight("key", 1.0, 180, "A key is a secret; two accounts that use it share it."),
     "prompt_family": TypeWeight(
         "prompt", 0.7, 90, "A rare template in two accounts has one author; text is copied too."
+    ),
+    "prompt_frame": TypeWeight(
+        "prompt", 0.9, 90, "What stays the same over many prompts is a program's template; its users run that program."
     ),
 }
 OWN = TypeWeight("own", 0.8, 180, "The caller chose to send it because it identifies; how well is unknown.")

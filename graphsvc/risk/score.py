@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from gnn.errors import ModelError
-from gnn.groups import GROUPS, STRENGTH_CAP_BITS
+from gnn.groups import MODEL_GROUPS, STRENGTH_CAP_BITS
 from gnn.head import Head, SharedRows, batch_features
 from graphsvc.risk.index import Look
 
@@ -122,7 +122,7 @@ def _asked(look: Look) -> tuple[SharedRows, ...]:
 def _rule(rows: SharedRows) -> float:
     strength = np.clip(rows.bits / STRENGTH_CAP_BITS, 0.0, 1.0)
     confirmed = rows.confirmed_abusive / np.maximum(rows.confirmed_abusive + rows.confirmed_benign + 1.0, 1.0)
-    risk = np.zeros(len(GROUPS))
+    risk = np.zeros(len(MODEL_GROUPS))
     np.maximum.at(risk, rows.group, strength * np.maximum(rows.mean_probability, confirmed))
     return float(1.0 - (1.0 - RULE_STRANGER) * np.prod(1.0 - np.minimum(risk, 1.0)))
 
