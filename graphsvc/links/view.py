@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -53,7 +53,7 @@ class LinkView:
     identifiers: pa.Table
     links: pa.Table
     peers: pa.Table
-    timings: pa.Table = TIMINGS.empty_table()
+    timings: pa.Table = field(default_factory=TIMINGS.empty_table)
 
 
 def view_of(segments: Sequence[Path], as_of_ms: int) -> LinkView:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnn.ensemble import Model
-from gnn.groups import GROUPS
+from gnn.groups import MODEL_GROUPS
 from gnn.head import HEAD_FEATURES, Head, SharedRows, batch_features, head_features
 from gnn.registry import save
 
@@ -19,7 +19,7 @@ from gnn.registry import save
 def rows(*shared: tuple[str, float, int, float, float, int, int]) -> SharedRows:
     group, bits, others, mean, most, bad, good = zip(*shared, strict=True)
     return SharedRows(
-        np.array([GROUPS.index(name) for name in group], dtype=np.int64),
+        np.array([MODEL_GROUPS.index(name) for name in group], dtype=np.int64),
         np.array(bits, dtype=np.float32),
         np.array(others, dtype=np.int64),
         np.array(mean, dtype=np.float32),
@@ -50,7 +50,7 @@ def test_high_for_a_device_and_a_card_of_many_bad_accounts(model: Model) -> None
 
 
 shared_rows = st.tuples(
-    st.sampled_from(GROUPS),
+    st.sampled_from(MODEL_GROUPS),
     st.floats(0, 20),
     st.integers(1, 50),
     st.floats(0, 0.9),
@@ -74,7 +74,7 @@ def test_riskier_neighbours_never_lower_the_score(shared: list[tuple], more: flo
 def random_head() -> Head:
     """Weights of the right signs and otherwise random: monotone whatever training found."""
     random = np.random.default_rng(0)
-    rising = len(HEAD_FEATURES) - len(GROUPS) - 2
+    rising = len(HEAD_FEATURES) - len(MODEL_GROUPS) - 2
     w1 = random.normal(size=(len(HEAD_FEATURES), 16)).astype(np.float32)
     w1[:rising] = np.abs(w1[:rising])
     zero, one = np.zeros(len(HEAD_FEATURES), dtype=np.float32), np.ones(len(HEAD_FEATURES), dtype=np.float32)
@@ -84,7 +84,7 @@ def random_head() -> Head:
 
 
 def test_trained_weights_have_the_signs_that_make_it_monotone(model: Model) -> None:
-    rising = len(HEAD_FEATURES) - len(GROUPS) - 2
+    rising = len(HEAD_FEATURES) - len(MODEL_GROUPS) - 2
     assert (model.head.w1[:rising] >= 0).all()
     assert (model.head.w2 >= 0).all()
     assert model.head.calibration[0] > 0
