@@ -13,7 +13,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from graphsvc.clusters.layout import CLUSTER_COLUMNS, EVIDENCE_COLUMNS, SCHEMA_VERSION, Run
+from graphsvc.clusters.layout import (
+    ACCOUNT_COLUMNS,
+    CLUSTER_COLUMNS,
+    EVIDENCE_COLUMNS,
+    SCHEMA_VERSION,
+    Run,
+)
 from graphsvc.errors import BadInput, NotFound
 
 SortKey = Literal["probability", "size", "last_activity", "growth"]
@@ -25,11 +31,12 @@ SORT_COLUMNS: dict[SortKey, str] = {
 }
 PAGE_MAX = 1000
 TOP_EVIDENCE = 3
+ACCOUNT = ", ".join(ACCOUNT_COLUMNS)
 
 
 @dataclass(frozen=True)
 class ClusterRow:
-    """One cluster; `confirmed` counts its accounts that a label calls abusive."""
+    """One cluster; `confirmed` counts its accounts that a label calls abusive. `ordinal` is its number in the run."""
 
     id: str
     kind: str
@@ -42,6 +49,8 @@ class ClusterRow:
     first_seen_ms: int
     last_activity_ms: int
     growth_24h: int
+    campaign_id: str | None
+    ordinal: int
 
 
 @dataclass(frozen=True)
@@ -61,9 +70,12 @@ class EvidenceRow:
 
 @dataclass(frozen=True)
 class AccountRow:
+    """`strength`: how firmly it belongs to its cluster, 0 to 1; None outside clusters, or where it was not measured."""
+
     account_id: str
     probability: float
     cluster_id: str | None
+    strength: float | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,7 @@ class ClusterFilter:
     min_probability: float | None = None
     min_size: int | None = None
     identifier: tuple[str, str] | None = None
+    campaign: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +120,16 @@ class ResultsReader:
         """Whether a detection has run."""
         return self._path.exists()
 
+    def current(self) -> bool:
+        """Whether a detection of this version has run; what an older version wrote is replaced by the next run."""
+        try:
+            self._connection()
+        except NotFound:
+            return False
+        return True
+
     def run(self) -> Run:
-        rows = self._rows("SELECT as_of_ms, ledger_offset, model_version, created_ms FROM run", ())
+        rows = self._rows("SELECT as_of_ms, ledger_offset, model_version, created_ms, material FROM run", ())
         return Run(*rows[0])
 
     def totals(self) -> Totals:
@@ -154,7 +175,7 @@ class ResultsReader:
 
     def members(self, cluster_id: str, after: str = "", limit: int | None = None) -> list[AccountRow]:
         """Members by account id, those beyond `after`."""
-        query = "SELECT account_id, probability, cluster_id FROM accounts WHERE cluster_id = ? AND account_id > ?"
+        query = f"SELECT {ACCOUNT} FROM accounts WHERE cluster_id = ? AND account_id > ?"  # noqa: S608
         rows = self._rows(f"{query} ORDER BY account_id LIMIT ?", (cluster_id, after, -1 if limit is None else limit))
         return [AccountRow(*row) for row in rows]
 
@@ -170,16 +191,14 @@ class ResultsReader:
 
     def account(self, account_id: str) -> AccountRow:
         """Raises NotFound where the last run did not see the account."""
-        rows = self._rows(
-            "SELECT account_id, probability, cluster_id FROM accounts WHERE account_id = ?", (account_id,)
-        )
+        rows = self._rows(f"SELECT {ACCOUNT} FROM accounts WHERE account_id = ?", (account_id,))  # noqa: S608
         if not rows:
             raise NotFound("The last detection run has not seen this account.")
         return AccountRow(*rows[0])
 
     def accounts(self) -> list[AccountRow]:
         """All accounts, by id."""
-        rows = self._rows("SELECT account_id, probability, cluster_id FROM accounts ORDER BY account_id", ())
+        rows = self._rows(f"SELECT {ACCOUNT} FROM accounts ORDER BY account_id", ())  # noqa: S608
         return [AccountRow(*row) for row in rows]
 
     def probabilities(self) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
@@ -229,6 +248,7 @@ def _where(filters: ClusterFilter) -> tuple[list[str], list[object]]:
         ("status = ?", filters.status),
         ("probability >= ?", filters.min_probability),
         ("size >= ?", filters.min_size),
+        ("campaign_id = ?", filters.campaign),
     ]
     where = ["true", *(test for test, value in tests if value is not None)]
     values = [value for _, value in tests if value is not None]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -11,12 +14,27 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from graphsvc.clusters.layout import CLUSTER_COLUMNS, EVIDENCE_COLUMNS, INDEXES, SCHEMA, Results, Run, Verdicts
+from graphsvc.clusters.layout import (
+    ACCOUNT_COLUMNS,
+    CAMPAIGN_LINKS,
+    CLUSTER_COLUMNS,
+    EVIDENCE_COLUMNS,
+    INDEXES,
+    SCHEMA,
+    SCHEMA_VERSION,
+    Campaigns,
+    Results,
+    Run,
+    Verdicts,
+    material_folder,
+)
+from graphsvc.clusters.material import sweep, write_material
 from graphsvc.links.view import LinkView
 
 DAY_MS = 86_400_000
 
 Bools = npt.NDArray[np.bool_]
+Float32s = npt.NDArray[np.float32]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
@@ -30,9 +48,13 @@ def results_of(
     evidence: pa.Table,
     confirmed: Bools,
     statuses: dict[str, str] | None = None,
+    *,
+    strengths: Float32s | None = None,
+    campaigns: Campaigns | None = None,
 ) -> Results:
     """Results out of a run's parts. `confirmed` marks the accounts whose label says abusive; `statuses` gives the
-    status of a cluster id where people have decided one ("confirmed", "dismissed"), "open" else."""
+    status of a cluster id where people have decided one ("confirmed", "dismissed"), "open" else; `strengths` says for
+    each account how firmly it belongs to its cluster, 0 to 1."""
     names = np.array([*ids, None], object)
     member = np.flatnonzero(clusters >= 0)
     cluster = clusters[member]
@@ -44,6 +66,7 @@ def results_of(
                 "account_id": view.accounts["account_id"],
                 "probability": verdicts.accounts,
                 "cluster_id": pa.array(names[clusters], pa.string()),
+                "strength": _strengths(clusters, strengths),
             }
         ),
         clusters=pa.table(
@@ -57,14 +80,24 @@ def results_of(
                 "confirmed": np.bincount(cluster[confirmed[member]], minlength=len(ids)),
                 "status": pa.array([decided.get(one, "open") for one in ids], pa.string()),
                 **_times(view, member, cluster, len(ids)),
+                "campaign_id": pa.array(campaigns.ids if campaigns else [None] * len(ids), pa.string()),
+                "ordinal": np.arange(len(ids)),
             }
         ),
         evidence=evidence.append_column("cluster_id", pa.array(names[evidence["cluster"].to_numpy()], pa.string())),
+        campaign_links=_campaign_links(ids, campaigns.links) if campaigns else CAMPAIGN_LINKS.empty_table(),
     )
 
 
 def write_results(path: Path, results: Results) -> None:
-    """Puts the results of a run in the place of the last run's, at once; on disk when this returns."""
+    """Puts the results of a run in the place of the last run's, at once; on disk when this returns.
+
+    Its material is written before, under a name of its own; that of the run replaced stays for those who still read
+    it, until the next run."""
+    folder, last = material_folder(path), _material_of(path)
+    if (material := results.material) is not None:
+        results = replace(results, run=replace(results.run, material=secrets.token_hex(8)))
+        write_material(folder / results.run.material, material)
     unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     connection = sqlite3.connect(unfinished, isolation_level=None)
@@ -76,6 +109,31 @@ def write_results(path: Path, results: Results) -> None:
     _flush(unfinished)
     unfinished.replace(path)
     _flush(path.parent)
+    sweep(folder, {results.run.material, last})
+
+
+def _material_of(path: Path) -> str:
+    """The name of the material that the file at `path` rests on; empty where there is none, or no file to read."""
+    if not path.exists():
+        return ""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            return ""
+        name: str = connection.execute("SELECT material FROM run").fetchone()[0]
+        return name
+
+
+def _strengths(clusters: Int32s, strengths: Float32s | None) -> pa.Array:
+    """Null for accounts in no cluster, and for all where strengths were not measured."""
+    if strengths is None:
+        return pa.nulls(len(clusters), pa.float32())
+    return pa.array(strengths, pa.float32(), mask=clusters < 0)
+
+
+def _campaign_links(ids: list[str], links: pa.Table) -> pa.Table:
+    names = np.array(ids, object)
+    a, b = (pa.array(names[links[end].to_numpy()], pa.string()) for end in ("a", "b"))
+    return pa.table([a, b, links["bits"], links["reason"]], schema=CAMPAIGN_LINKS)
 
 
 def _times(view: LinkView, member: Int64s, cluster: Int32s, count: int) -> dict[str, Int64s]:
@@ -97,11 +155,20 @@ def _fill(connection: sqlite3.Connection, results: Results) -> None:
     connection.executescript(f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; {SCHEMA}")
     connection.execute("BEGIN")
     run = results.run
-    facts = (run.as_of_ms, run.ledger_offset, run.model_version, run.created_ms)
-    connection.execute("INSERT INTO run VALUES (?, ?, ?, ?)", facts)
-    _insert(connection, "accounts", results.accounts, ("account_id", "probability", "cluster_id"))
+    facts = (run.as_of_ms, run.ledger_offset, run.model_version, run.created_ms, run.material)
+    connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, ?)", facts)
+    _insert(connection, "accounts", results.accounts, ACCOUNT_COLUMNS)
     _insert(connection, "clusters", results.clusters, CLUSTER_COLUMNS)
     _insert(connection, "evidence", results.evidence, ("cluster_id", "rank", *EVIDENCE_COLUMNS))
+    carried = {
+        "campaign_links": results.campaign_links,
+        "history": results.past.history,
+        "archive": results.past.archive,
+        "archived_things": results.past.things,
+        "archived_members": results.past.members,
+    }
+    for name, table in carried.items():
+        _insert(connection, name, table, tuple(table.column_names))
     connection.execute("COMMIT")
     connection.executescript(INDEXES)
 

@@ -48,9 +48,9 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
         moment_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
         observed = observe(tables, ledger, moment_ms, report)
     reader = ResultsReader(places.results)
-    previous = reader if reader.exists() and reader.run().as_of_ms <= moment_ms else None
+    previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
     results = _judge(settings, observed, previous, report)
-    published = previous is not None or not reader.exists()
+    published = previous is not None or not reader.current()
     if published:
         report("writing", 0.95)
         write_results(places.results, results)
