@@ -14,9 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.clusters.words import sentence
-from graphsvc.links.pairs import HUB_CUT
 from graphsvc.links.view import LinkView
-from graphsvc.links.weights import GROUPS, groups_of
+from graphsvc.links.weights import GROUPS, HUB_CUT, groups_of
 
 EVIDENCE_MAX = 8
 COUNTER_MAX = 3
@@ -108,7 +107,7 @@ def _shares(view: LinkView, clusters: Int32s) -> Shares:
 def _against(view: LinkView, shares: Shares, size: Int64s) -> Bools:
     """Which shares speak against one hand behind the cluster: hubs, and organisations of half the members and more."""
     types = view.identifiers["type"].to_numpy(zero_copy_only=False)[shares.identifier]
-    hub = np.isin(types, HUB_TYPES) & (shares.accounts + shares.outside > HUB_CUT)
+    hub = np.isin(types, HUB_TYPES) & (shares.accounts + shares.outside >= HUB_CUT)
     organisation = (types == "org") & (2 * shares.accounts >= size[shares.cluster])
     against: Bools = hub | organisation
     return against

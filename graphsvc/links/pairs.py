@@ -1,8 +1,9 @@
 """Pairs of accounts that share enough to speak of one hand behind both.
 
 Per pair and evidence group the strongest shared identifier counts in full and the others of the group a quarter each,
-at most as much again; the groups add up. Identifiers of more accounts than HUB_CUT make no pairs. Time grows with the
-number of shared identifiers, memory with the number of pairs found.
+at most as much again; the groups add up. Of combinations of weak identifiers, which overlap, the strongest alone counts.
+Identifiers of HUB_CUT accounts and more make no pairs. Time grows with the number of shared identifiers, memory with
+the number of pairs found.
 """
 
 from __future__ import annotations
@@ -16,12 +17,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from graphsvc.links.combinations import combinations
 from graphsvc.links.view import LinkView
-from graphsvc.links.weights import GROUPS, PEER, bits_of, decay_of, groups_of, hub_discount, population
+from graphsvc.links.weights import (
+    GROUPS,
+    HUB_CUT,
+    PEER,
+    Priors,
+    bits_of,
+    decay_of,
+    groups_of,
+    hub_discount,
+    population,
+)
 
 BITS_MIN = 8.0
-HUB_CUT = 128
 REMAINDER = 0.25
+COMBINATION = GROUPS.index("combination")
 THREADS = 2
 CHUNKS = 16
 
@@ -50,10 +62,10 @@ class Evidence:
     group: Int8s
 
 
-def pairs(view: LinkView, bits_min: float = BITS_MIN) -> pa.Table:
+def pairs(view: LinkView, bits_min: float = BITS_MIN, priors: Priors | None = None) -> pa.Table:
     """Pairs of at least `bits_min` bits: a, b (int32 rows of accounts, a < b), bits (float32), groups (int16 mask whose
-    bit g stands for GROUPS[g]); sorted by a and b."""
-    evidence = _evidence(view)
+    bit g stands for GROUPS[g]); sorted by a and b. `priors` by type stand in for the shipped ones."""
+    evidence = _evidence(view, priors)
     bounds = np.linspace(0, len(view.accounts), CHUNKS + 1).astype(np.int64)
     with ThreadPoolExecutor(THREADS) as threads:
         found = list(threads.map(lambda at: _chunk(evidence, at[0], at[1], bits_min), pairwise(bounds.tolist())))
@@ -61,15 +73,27 @@ def pairs(view: LinkView, bits_min: float = BITS_MIN) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _evidence(view: LinkView) -> Evidence:
-    """Shared identifiers, and each pair of direct peers as one more shared thing."""
-    account, thing, left, bits, group = _shared(view)
-    peer_account, peer_thing, peer_bits = _peers(view)
-    account = np.concatenate([account, peer_account])
-    thing = np.concatenate([thing, peer_thing + np.int32(len(bits))])
-    left = np.concatenate([left, np.ones(len(peer_account), np.float32)])
-    bits = np.concatenate([bits, peer_bits])
-    group = np.concatenate([group, np.full(len(peer_bits), GROUPS.index("peer"), np.int8)])
+@dataclass(frozen=True)
+class Shared:
+    """Things that accounts share: link l says that `account[l]` has `thing[l]`, of which decay leaves `left[l]`; thing
+    t is worth `bits[t]` and lies in `group[t]`."""
+
+    account: Int32s
+    thing: Int32s
+    left: Float32s
+    bits: Float32s
+    group: Int8s
+
+
+def _evidence(view: LinkView, priors: Priors | None) -> Evidence:
+    """Shared identifiers, combinations of weak ones, and each pair of peers or of timing as one more shared thing."""
+    parts = (_identifiers(view, priors), _combinations(view, priors), _peers(view), _timings(view))
+    offsets = np.cumsum([0, *(len(part.bits) for part in parts)]).astype(np.int32)
+    account = np.concatenate([part.account for part in parts])
+    thing = np.concatenate([part.thing + offset for part, offset in zip(parts, offsets[:-1], strict=True)])
+    left = np.concatenate([part.left for part in parts])
+    bits = np.concatenate([part.bits for part in parts])
+    group = np.concatenate([part.group for part in parts])
     by_account = np.lexsort((thing, group[thing], account))
     by_thing = np.lexsort((account, thing))
     return Evidence(
@@ -84,26 +108,36 @@ def _evidence(view: LinkView) -> Evidence:
     )
 
 
-def _shared(view: LinkView) -> tuple[Int32s, Int32s, Float32s, Float32s, Int8s]:
-    """Links to identifiers of 2 to HUB_CUT accounts: account, thing, decay; and each thing's bits and group.
+def _identifiers(view: LinkView, priors: Priors | None) -> Shared:
+    """Links to identifiers of at least 2 and fewer than HUB_CUT accounts.
 
     Age counts from the newest sighting in the view: a log that ended a year ago is judged as when it ended.
     """
     degree = view.identifiers["degree"].to_numpy()
-    kept = (degree >= 2) & (degree <= HUB_CUT)
+    kept = (degree >= 2) & (degree < HUB_CUT)
     row = (np.cumsum(kept) - 1).astype(np.int32)
     identifier = view.links["identifier"].to_numpy()
     use = kept[identifier]
     types = view.identifiers["type"].filter(pa.array(kept))
-    bits = bits_of(types, degree[kept], len(view.accounts))
     last_ms = view.links["last_ms"].to_numpy()
     age_ms = last_ms.max(initial=0) - last_ms[use]
     thing = row[identifier[use]]
-    left = decay_of(types.take(pa.array(thing)), age_ms)
-    return view.links["account"].to_numpy()[use], thing, left, bits, groups_of(types)
+    return Shared(
+        account=view.links["account"].to_numpy()[use],
+        thing=thing,
+        left=decay_of(types.take(thing), age_ms),
+        bits=bits_of(types, degree[kept], len(view.accounts), priors),
+        group=groups_of(types),
+    )
 
 
-def _peers(view: LinkView) -> tuple[Int32s, Int32s, Float32s]:
+def _combinations(view: LinkView, priors: Priors | None) -> Shared:
+    found = combinations(view, priors)
+    group = np.full(len(found.bits), COMBINATION, np.int8)
+    return Shared(found.account, found.combination, found.left, found.bits, group)
+
+
+def _peers(view: LinkView) -> Shared:
     """Each pair of direct peers as a thing that two accounts hold. The busier of the two decides what it is worth."""
     source, target = view.peers["source"].to_numpy(), view.peers["target"].to_numpy()
     ends = np.stack([np.minimum(source, target), np.maximum(source, target)], axis=1)
@@ -114,8 +148,24 @@ def _peers(view: LinkView) -> tuple[Int32s, Int32s, Float32s]:
     busier = np.maximum(degree[ends].max(axis=1, initial=0), 2)
     rarity = np.log2(population(len(view.accounts)) / busier)
     bits = PEER.prior * np.clip(weight, 0, 1) * rarity * hub_discount(busier)
+    return _ties(ends, np.maximum(bits, 0), "peer")
+
+
+def _timings(view: LinkView) -> Shared:
+    ends = np.stack([view.timings["a"].to_numpy(), view.timings["b"].to_numpy()], axis=1)
+    return _ties(ends, view.timings["bits"].to_numpy(), "timing")
+
+
+def _ties(ends: Int32s, bits: Float32s, group: str) -> Shared:
+    """What ties two accounts directly, `ends` int32[T, 2], as things that just those two have."""
     thing = np.repeat(np.arange(len(ends), dtype=np.int32), 2)
-    return ends.reshape(-1).astype(np.int32), thing, np.maximum(bits, 0).astype(np.float32)
+    return Shared(
+        account=ends.reshape(-1).astype(np.int32),
+        thing=thing,
+        left=np.ones(len(thing), np.float32),
+        bits=bits.astype(np.float32),
+        group=np.full(len(ends), GROUPS.index(group), np.int8),
+    )
 
 
 def _starts(ordered: Int32s, rows: int) -> Int64s:
@@ -182,7 +232,9 @@ def _pairs(
                     met[met_count] = b
                     met_count += 1
                 mask[b] |= np.int16(1 << current)
-                total[b] += best[b] + min(best[b], REMAINDER * (whole[b] - best[b]))
+                total[b] += best[b]
+                if current != COMBINATION:
+                    total[b] += min(best[b], REMAINDER * (whole[b] - best[b]))
                 best[b] = 0.0
                 whole[b] = 0.0
         near = met[:met_count]

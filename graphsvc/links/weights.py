@@ -7,6 +7,7 @@ accounts explains and an innocent reason does not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,8 @@ POPULATION_MIN = 10_000
 """A log of few accounts is a sample of a larger population: a card shared by two of 200 is no weaker evidence than by
 two of 10,000."""
 
-HUB_DEGREE = 100.0
-HUB_POWER = 4.0
+HUB_CUT = 128
+"""Held by so many accounts, an identifier says nothing alone: it is a carrier's, a campus's or a program's."""
 DAY_MS = 86_400_000
 GROUPS = (
     "network",
@@ -40,7 +41,10 @@ GROUPS = (
 in this tuple is its bit in the `groups` mask of pairs."""
 
 Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
 Int8s = npt.NDArray[np.int8]
+Priors = Mapping[str, float]
+"""Priors by type, in place of the shipped ones: see graphsvc.links.priors."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,9 @@ TYPES: dict[str, TypeWeight] = {
     ),
 }
 OWN = TypeWeight("own", 0.8, 180, "The caller chose to send it because it identifies; how well is unknown.")
+TIMING = TypeWeight(
+    "timing", 1.0, 180, "One follows the other beyond chance: a program hands work from one to the other."
+)
 PEER = TypeWeight("peer", 0.8, 360, "The caller saw the two accounts deal with each other directly.")
 
 
@@ -92,18 +99,47 @@ def population(accounts: int) -> int:
 
 
 def hub_discount(degree: npt.NDArray[np.integer]) -> Float32s:
-    """1 for few accounts, 0.94 at 50, 0.5 at 100, 0.06 at 200: a campus or a carrier's address accuses nobody."""
-    factor: Float32s = (1.0 / (1.0 + (degree / HUB_DEGREE) ** HUB_POWER)).astype(np.float32)
-    return factor
+    """1 for few accounts, 0.85 at 50, 0.39 at 100, 0 from HUB_CUT on, without a step: a campus or a carrier's address
+    accuses nobody."""
+    share = np.minimum(degree / HUB_CUT, 1.0)
+    return (1.0 - share * share).astype(np.float32)
 
 
-def bits_of(types: pa.ChunkedArray, degree: npt.NDArray[np.int32], accounts: int) -> Float32s:
-    """Bits of sharing each identifier, hub discount included. `types` are strings, `degree` counts accounts."""
+def priors_of(types: pa.ChunkedArray, priors: Priors | None = None) -> Float64s:
+    """Prior of each identifier by its type, float64; the shipped ones where none are given."""
     names, code = _coded(types)
-    prior = np.array([weight_of(name).prior for name in names], np.float64)
+    given = priors or {}
+    return np.array([given.get(name, weight_of(name).prior) for name in names], np.float64)[code]
+
+
+def bits_of(
+    types: pa.ChunkedArray, degree: npt.NDArray[np.int32], accounts: int, priors: Priors | None = None
+) -> Float32s:
+    """Bits of sharing each identifier, hub discount included. `types` are strings, `degree` counts accounts."""
     rarity = np.log2(population(accounts) / np.maximum(degree, 1))
-    bits: Float32s = (np.maximum(rarity, 0) * prior[code] * hub_discount(degree)).astype(np.float32)
+    bits: Float32s = (np.maximum(rarity, 0) * priors_of(types, priors) * hub_discount(degree)).astype(np.float32)
     return bits
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What sharing an identifier is worth, and how it comes about: `bits` is the product of the four before it."""
+
+    rarity_bits: float
+    prior: float
+    hub_discount: float
+    recency: float
+    bits: float
+
+
+def explained(identifier_type: str, degree: int, accounts: int, age_ms: int, priors: Priors | None = None) -> Worth:
+    """The worth of one identifier of `degree` of `accounts` accounts, last seen `age_ms` before the view's newest."""
+    rarity = max(float(np.log2(population(accounts) / max(degree, 1))), 0.0)
+    weight = weight_of(identifier_type)
+    prior = (priors or {}).get(identifier_type, weight.prior)
+    hub = float(hub_discount(np.array([degree]))[0])
+    recency = float(np.exp2(-max(age_ms, 0) / (weight.half_life_days * DAY_MS)))
+    return Worth(rarity, prior, hub, recency, rarity * prior * hub * recency)
 
 
 def groups_of(types: pa.ChunkedArray) -> Int8s:

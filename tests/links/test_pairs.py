@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from graphsvc.events.record import PeerLink
-from graphsvc.links.pairs import BITS_MIN, HUB_CUT, REMAINDER, SCHEMA, pairs
+from graphsvc.links.combinations import combinations as combinations_of
+from graphsvc.links.pairs import BITS_MIN, REMAINDER, SCHEMA, pairs
 from graphsvc.links.view import LinkView
-from graphsvc.links.weights import DAY_MS, GROUPS, PEER, hub_discount, population, weight_of
+from graphsvc.links.weights import DAY_MS, GROUPS, HUB_CUT, PEER, hub_discount, population, weight_of
 from tests.links.worlds import START_MS, event, random_world, sharing, view
 
 Pairs = dict[tuple[int, int], tuple[float, int]]
@@ -92,14 +93,21 @@ def _plain(seen: LinkView, bits_min: float) -> Pairs:
     worth: dict[tuple[int, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     people = population(len(seen.accounts))
     newest = max(seen.links["last_ms"].to_pylist())
-    for thing, held in last_ms.items():
-        if not 2 <= degree[thing] <= HUB_CUT:
+    for thing, seen_ms in last_ms.items():
+        if not 2 <= degree[thing] < HUB_CUT:
             continue
         kind = weight_of(types[thing])
         full = np.log2(people / degree[thing]) * kind.prior * float(hub_discount(np.array([degree[thing]]))[0])
-        for a, b in combinations(sorted(held), 2):
-            age_days = (newest - min(held[a], held[b])) / DAY_MS
+        for a, b in combinations(sorted(seen_ms), 2):
+            age_days = (newest - min(seen_ms[a], seen_ms[b])) / DAY_MS
             worth[a, b][kind.group].append(full * 0.5 ** (age_days / kind.half_life_days))
+    whole = combinations_of(seen)
+    together: dict[int, dict[int, float]] = defaultdict(dict)
+    for account, place, left in zip(whole.account, whole.combination, whole.left, strict=True):
+        together[int(place)][int(account)] = float(left)
+    for place, held in together.items():
+        for a, b in combinations(sorted(held), 2):
+            worth[a, b]["combination"].append(float(whole.bits[place]) * min(held[a], held[b]))
     for pair, bits in _plain_peers(seen, people).items():
         worth[pair]["peer"].append(bits)
     summed = {pair: _sum(groups) for pair, groups in worth.items()}
@@ -123,7 +131,7 @@ def _sum(groups: dict[str, list[float]]) -> tuple[float, int]:
     total, mask = 0.0, 0
     for name, bits in groups.items():
         best = max(bits)
-        total += best + min(best, REMAINDER * (sum(bits) - best))
+        total += best + (0.0 if name == "combination" else min(best, REMAINDER * (sum(bits) - best)))
         mask |= 1 << GROUPS.index(name)
     return total, mask
 
