@@ -1,7 +1,7 @@
 """Pairs of accounts that share enough to speak of one hand behind both.
 
 Per pair and evidence group the strongest shared identifier counts in full and the others of the group a quarter each,
-at most as much again; the groups add up. Of combinations of weak identifiers, which overlap, the strongest alone counts.
+at most as much again; the groups add up. Combinations of weak identifiers overlap: of them the strongest alone counts.
 Identifiers of HUB_CUT accounts and more make no pairs. Time grows with the number of shared identifiers, memory with
 the number of pairs found.
 """
