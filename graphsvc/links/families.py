@@ -2,12 +2,15 @@
 
 Candidates come from banded locality-sensitive hashing over the MinHash part (Indyk and Motwani 1998; Broder 1997);
 each is verified, by the estimated Jaccard similarity or, for a template inside longer texts, by the containment of the
-FracMinHash samples (Irber et al. 2022); verified ones are joined. Time and memory grow linearly with the sketches.
+FracMinHash samples (Irber et al. 2022); verified ones are joined. Each bucket decides alone and in the order of its
+members' contents, so that families are a function of the set of sketches, and a bucket that nothing was added to need
+not be looked at again. Time and memory grow linearly with the sketches.
 """
 
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -16,11 +19,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from graphsvc.links.buckets import buckets, join, mixed, roots
+
 SIGNATURE = 32
-BAND_ROWS = 4
-BANDS = SIGNATURE // BAND_ROWS
-EQUAL_MIN = 16
-"""Equal MinHash values of 32: a Jaccard similarity of about a half."""
+SAMPLE_MAX = 64
+BAND_ROWS = 2
+THREADS = 2
+ALIKE_MIN = 0.5
+"""Jaccard similarity of shingles, estimated from both parts of the sketches."""
 CONTAINED_MIN = 0.6
 SAMPLE_MIN = 6
 """A sample of fewer shingles estimates no containment."""
@@ -35,34 +41,38 @@ UInt64s = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Sketches:
-    """`signature` uint32[U, 32]; the samples of sketch u are `sample[start[u]:start[u + 1]]`, ascending."""
+    """Sketch u is `words[start[u]:start[u + 1]]`: its 32 MinHash values, then its sample, ascending."""
 
-    signature: UInt32s
+    words: UInt32s
     start: Int64s
-    sample: UInt32s
 
 
 def sketches_of(blobs: pa.ChunkedArray) -> Sketches:
     """Sketches from the bytes that fingerprints carry."""
     array = pa.chunked_array(blobs, pa.large_binary()).combine_chunks()
     if not len(array):
-        return Sketches(np.empty((0, SIGNATURE), np.uint32), np.zeros(1, np.int64), np.empty(0, np.uint32))
-    end = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1] // 4
-    words = np.frombuffer(array.buffers()[2], "<u4")
-    lengths = np.diff(end) - SIGNATURE
-    start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return Sketches(*_split(words, end[:-1], start))
+        return Sketches(np.empty(0, np.uint32), np.zeros(1, np.int64))
+    start = np.frombuffer(array.buffers()[1], np.int64)[array.offset : array.offset + len(array) + 1] // 4
+    return Sketches(np.frombuffer(array.buffers()[2], "<u4"), start)
 
 
 def families_of(sketches: Sketches) -> Int32s:
     """Family of each sketch: the smallest row among its members. The order of rows decides nothing else."""
-    parent = np.arange(len(sketches.signature), dtype=np.int32)
-    for band in range(BANDS):
-        key = _band_keys(sketches.signature, band * BAND_ROWS)
-        order = np.argsort(key, kind="stable")
-        _join_buckets(parent, key, order, sketches.signature, sketches.start, sketches.sample)
-    family: Int32s = _roots(parent)
+    count = len(sketches.start) - 1
+    ranked = np.argsort(content_keys(sketches), kind="stable").astype(np.int32)
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = threads.map(lambda band: _joins(sketches, ranked, band), range(0, SIGNATURE, BAND_ROWS))
+        parent = np.arange(count, dtype=np.int32)
+        for ones, others in found:
+            join(parent, ones, others)
+    family: Int32s = roots(parent)
     return family
+
+
+def content_keys(sketches: Sketches) -> UInt64s:
+    """64 bits for each sketch that depend on its bytes alone."""
+    keys: UInt64s = _keys(sketches.words, sketches.start, 0, SIGNATURE + SAMPLE_MAX)
+    return keys
 
 
 def family_id(sketch: bytes) -> str:
@@ -70,95 +80,68 @@ def family_id(sketch: bytes) -> str:
     return base64.urlsafe_b64encode(blake2b(sketch, digest_size=16).digest()).rstrip(b"=").decode()
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _split(words: UInt32s, begin: Int64s, start: Int64s) -> tuple[UInt32s, Int64s, UInt32s]:
-    signature = np.empty((begin.size, SIGNATURE), np.uint32)
-    sample = np.empty(start[-1], np.uint32)
-    for row in range(begin.size):
-        first = begin[row]
-        signature[row] = words[first : first + SIGNATURE]
-        length = start[row + 1] - start[row]
-        sample[start[row] : start[row + 1]] = words[first + SIGNATURE : first + SIGNATURE + length]
-    return signature, start, sample
+def _joins(sketches: Sketches, ranked: Int32s, band: int) -> tuple[Int32s, Int32s]:
+    key = _keys(sketches.words, sketches.start, band, band + BAND_ROWS)
+    found: tuple[Int32s, Int32s] = _verified(*buckets(key, ranked), sketches.words, sketches.start)
+    return found
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _band_keys(signature: UInt32s, first: int) -> UInt64s:
-    keys = np.empty(len(signature), np.uint64)
-    for row in range(len(signature)):
-        state = np.uint64(0x9E3779B97F4A7C15)
-        for place in range(first, first + BAND_ROWS):
-            state = (state ^ np.uint64(signature[row, place])) * np.uint64(0xFF51AFD7ED558CCD)
-            state ^= state >> np.uint64(32)
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _keys(words: UInt32s, start: Int64s, first: int, last: int) -> UInt64s:
+    keys = np.empty(start.size - 1, np.uint64)
+    for row in range(start.size - 1):
+        state = np.uint64(first + 1)
+        for place in range(start[row] + first, min(start[row] + last, start[row + 1])):
+            state = mixed(state, np.uint64(words[place]))
         keys[row] = state
     return keys
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _join_buckets(
-    parent: Int32s, key: UInt64s, order: Int64s, signature: UInt32s, start: Int64s, sample: UInt32s
-) -> None:
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _verified(row: Int32s, bucket: Int64s, words: UInt32s, start: Int64s) -> tuple[Int32s, Int32s]:
+    """Each member of a bucket beside the first of its leaders that it is like; one that is like none may lead."""
     leaders = np.empty(LEADERS, np.int32)
-    count = 0
-    for place in range(order.size):
-        row = order[place]
-        if place == 0 or key[row] != key[order[place - 1]]:
-            count = 0
-        joined = False
-        for index in range(count):
-            leader = leaders[index]
-            if _root(parent, row) == _root(parent, leader) or _alike(signature, start, sample, row, leader):
-                _join(parent, row, leader)
-                joined = True
-        if not joined and count < LEADERS:
-            leaders[count] = row
-            count += 1
+    ones, others = np.empty(row.size, np.int32), np.empty(row.size, np.int32)
+    found = 0
+    for place in range(bucket.size - 1):
+        count = 0
+        for at in range(bucket[place], bucket[place + 1]):
+            index = 0
+            while index < count and not _alike(words, start, row[at], leaders[index]):
+                index += 1
+            if index < count:
+                ones[found], others[found] = row[at], leaders[index]
+                found += 1
+            elif count < LEADERS:
+                leaders[count] = row[at]
+                count += 1
+    return ones[:found], others[:found]
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _alike(signature: UInt32s, start: Int64s, sample: UInt32s, one: int, other: int) -> bool:
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _alike(words: UInt32s, start: Int64s, one: int, other: int) -> bool:
+    a, b = words[start[one] : start[one + 1]], words[start[other] : start[other + 1]]
     equal = 0
     for place in range(SIGNATURE):
-        equal += signature[one, place] == signature[other, place]
-    if equal >= EQUAL_MIN:
+        equal += a[place] == b[place]
+    reach = np.uint32(0xFFFFFFFF)
+    # A full sample was cut: beyond its last hash it says nothing.
+    if a.size == SIGNATURE + SAMPLE_MAX:
+        reach = a[-1]
+    if b.size == SIGNATURE + SAMPLE_MAX:
+        reach = min(reach, b[-1])
+    left, right, common = SIGNATURE, SIGNATURE, 0
+    while left < a.size and right < b.size and a[left] <= reach and b[right] <= reach:
+        ahead, behind = a[left] >= b[right], a[left] <= b[right]
+        common += ahead and behind
+        left += behind
+        right += ahead
+    while left < a.size and a[left] <= reach:
+        left += 1
+    while right < b.size and b[right] <= reach:
+        right += 1
+    one_size, other_size = left - SIGNATURE, right - SIGNATURE
+    if equal + common >= ALIKE_MIN * (SIGNATURE + one_size + other_size - common):
         return True
-    ones = sample[start[one] : start[one + 1]]
-    others = sample[start[other] : start[other + 1]]
-    smaller = min(ones.size, others.size)
-    return bool(smaller >= SAMPLE_MIN and _common(ones, others) >= CONTAINED_MIN * smaller)
-
-
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _common(ones: UInt32s, others: UInt32s) -> int:
-    left = right = common = 0
-    while left < ones.size and right < others.size:
-        if ones[left] == others[right]:
-            common += 1
-            left += 1
-            right += 1
-        elif ones[left] < others[right]:
-            left += 1
-        else:
-            right += 1
-    return common
-
-
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _root(parent: Int32s, row: int) -> int:
-    while parent[row] != row:
-        parent[row] = parent[parent[row]]
-        row = parent[row]
-    return row
-
-
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _join(parent: Int32s, one: int, other: int) -> None:
-    one, other = _root(parent, one), _root(parent, other)
-    parent[max(one, other)] = min(one, other)
-
-
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _roots(parent: Int32s) -> Int32s:
-    for row in range(parent.size):
-        parent[row] = _root(parent, row)
-    return parent
+    smaller = min(one_size, other_size)
+    return bool(smaller >= SAMPLE_MIN and common >= CONTAINED_MIN * smaller)

@@ -93,18 +93,20 @@ FROM (
 )
 """
 
+ASKS = """
+CREATE TABLE asks AS
+SELECT event.account_id, sketch.row AS sketch, min(event.occurred_ms) AS first_ms, max(event.occurred_ms) AS last_ms,
+    count(*) AS count
+FROM events AS event JOIN sketch USING (sketch_key)
+GROUP BY event.account_id, sketch.row
+"""
+
 ASKED = """
 CREATE TABLE asked AS
-SELECT
-    event.account_id,
-    family_of.family,
-    min(event.occurred_ms) AS first_ms,
-    max(event.occurred_ms) AS last_ms,
-    count(*) AS count
-FROM events AS event
-JOIN sketch USING (sketch_key)
-JOIN family_of ON family_of.sketch = sketch.row
-GROUP BY event.account_id, family_of.family
+SELECT asks.account_id, family_of.family, min(first_ms) AS first_ms, max(last_ms) AS last_ms,
+    CAST(sum(count) AS BIGINT) AS count
+FROM asks JOIN family_of USING (sketch)
+GROUP BY asks.account_id, family_of.family
 """
 
 ASKED_FACTS = """

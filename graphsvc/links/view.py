@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graphsvc.links import queries
+from graphsvc.links import frames, queries
 from graphsvc.links.activity import rhythm
 from graphsvc.links.families import families_of, family_id, sketches_of
 from graphsvc.links.segments import SCHEMAS
@@ -89,6 +89,7 @@ def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
     for query in (queries.ACCOUNTS, queries.SEEN):
         database.execute(query)
     _add_families(database)
+    frames.add(database)
     database.execute(queries.IDENTIFIERS)
     accounts = _table(database, "SELECT * EXCLUDE row FROM account ORDER BY row")
     identifiers = _table(database, "SELECT * EXCLUDE row FROM identifier ORDER BY row")
@@ -118,6 +119,7 @@ def _add_families(database: duckdb.DuckDBPyConnection) -> None:
     sketches = _table(database, "SELECT sketch FROM sketch ORDER BY row")["sketch"]
     family = families_of(sketches_of(sketches))
     database.register("family_of", pa.table({"sketch": np.arange(len(family), dtype=np.int32), "family": family}))
+    database.execute(queries.ASKS)
     database.execute(queries.ASKED)
     shared = _table(database, queries.SHARED_FAMILIES)
     ids = pa.array([family_id(sketch) for sketch in shared["sketch"].to_pylist()], pa.string())
