@@ -12,14 +12,21 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from graphsvc.clusters.layout import (
     ACCOUNT_COLUMNS,
+    ARCHIVE,
+    ARCHIVED_MEMBERS,
+    ARCHIVED_THINGS,
     CLUSTER_COLUMNS,
     EVIDENCE_COLUMNS,
+    HISTORY,
     SCHEMA_VERSION,
+    Past,
     Run,
 )
+from graphsvc.clusters.lifecycle import FACTS, THING, Look
 from graphsvc.errors import BadInput, NotFound
 
 SortKey = Literal["probability", "size", "last_activity", "growth"]
@@ -31,6 +38,13 @@ SORT_COLUMNS: dict[SortKey, str] = {
 }
 PAGE_MAX = 1000
 TOP_EVIDENCE = 3
+CAMPAIGN_LINKS_MAX = 50
+MERGERS_MAX = 1000
+"""Mergers followed from a former cluster to the one it is part of now."""
+MEMBERSHIP = pa.schema([("account_id", pa.string()), ("cluster_id", pa.string())])
+TEXT, WHOLE = pa.string(), pa.int64()
+FACT_SCHEMA = pa.schema(list(zip(FACTS, (TEXT, WHOLE, WHOLE, WHOLE, TEXT, TEXT), strict=True)))
+THING_SCHEMA = pa.schema(list(zip(THING, (TEXT, WHOLE, TEXT, TEXT, pa.bool_()), strict=True)))
 ACCOUNT = ", ".join(ACCOUNT_COLUMNS)
 
 
@@ -76,6 +90,31 @@ class AccountRow:
     probability: float
     cluster_id: str | None
     strength: float | None
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One event of a cluster's history, seen by the run as of `at_ms`. `other` is another cluster's id, or empty."""
+
+    at_ms: int
+    event: str
+    other: str
+    accounts: int
+    size: int
+    since_ms: int
+    bits: float
+
+
+@dataclass(frozen=True)
+class CampaignLink:
+    """A cluster that another is joined to, and by what."""
+
+    cluster_id: str
+    kind: str
+    probability: float
+    size: int
+    bits: float
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -210,6 +249,76 @@ class ResultsReader:
     def memberships(self) -> dict[str, str]:
         """Cluster id of each account that is in a cluster."""
         return dict(self._rows("SELECT account_id, cluster_id FROM accounts WHERE cluster_id IS NOT NULL", ()))
+
+    def campaign_members(self) -> dict[str, str]:
+        """Campaign id of each account whose cluster is in a campaign."""
+        query = "SELECT account_id, campaign_id FROM accounts JOIN clusters ON id = cluster_id"
+        return dict(self._rows(f"{query} WHERE campaign_id IS NOT NULL", ()))
+
+    def archived_members(self) -> dict[str, str]:
+        """Cluster id of some accounts of clusters that fell apart, those that are in no cluster since."""
+        return dict(self._rows("SELECT account_id, cluster_id FROM archived_members", ()))
+
+    def archived_ids(self) -> set[str]:
+        """Ids of the clusters that are closed, or merged into another."""
+        return {row[0] for row in self._rows("SELECT cluster_id FROM archive", ())}
+
+    def history(self, cluster_id: str) -> list[EventRow]:
+        """What became of a cluster, in order of time. Raises NotFound where no cluster has or had that id."""
+        query = "SELECT at_ms, event, other, accounts, size, since_ms, bits FROM history WHERE cluster_id = ?"
+        rows = self._rows(f"{query} ORDER BY at_ms, event, other", (cluster_id,))
+        if not rows:
+            self.cluster(cluster_id)
+        return [EventRow(*row) for row in rows]
+
+    def heir(self, cluster_id: str) -> str | None:
+        """The cluster that a former one is part of now; None where it is in none, or never was."""
+        for _ in range(MERGERS_MAX):
+            rows = self._rows("SELECT merged_into FROM archive WHERE cluster_id = ?", (cluster_id,))
+            if not rows or not rows[0][0]:
+                break
+            cluster_id = rows[0][0]
+            if self._rows("SELECT 1 FROM clusters WHERE id = ?", (cluster_id,)):
+                return cluster_id
+        return None
+
+    def campaign_links(self, cluster_id: str) -> list[CampaignLink]:
+        """What joins a cluster to others of its campaign, strongest first."""
+        query = """
+            SELECT other, kind, probability, size, bits, reason
+            FROM (
+                SELECT b AS other, bits, reason FROM campaign_links WHERE a = :id
+                UNION ALL SELECT a, bits, reason FROM campaign_links WHERE b = :id
+            ) JOIN clusters ON clusters.id = other ORDER BY bits DESC, other, reason LIMIT :most
+        """
+        found = self._connection().execute(query, {"id": cluster_id, "most": CAMPAIGN_LINKS_MAX})
+        return [CampaignLink(*row) for row in found.fetchall()]
+
+    def look(self) -> Look:
+        """The run as the lifecycle of clusters sees it."""
+        return Look(
+            self.run().as_of_ms,
+            self._table("SELECT account_id, cluster_id FROM accounts WHERE cluster_id IS NOT NULL", MEMBERSHIP),
+            self._table(f"SELECT {', '.join(FACTS)} FROM clusters", FACT_SCHEMA),  # noqa: S608
+            self._table(f"SELECT {', '.join(THING)} FROM evidence", THING_SCHEMA),  # noqa: S608
+        )
+
+    def past(self) -> Past:
+        """What the run carries over to the next."""
+        parts = (
+            ("history", HISTORY),
+            ("archive", ARCHIVE),
+            ("archived_things", ARCHIVED_THINGS),
+            ("archived_members", ARCHIVED_MEMBERS),
+        )
+        tables = (self._table(f"SELECT {', '.join(schema.names)} FROM {name}", schema) for name, schema in parts)  # noqa: S608
+        return Past(*tables)
+
+    def _table(self, query: str, schema: pa.Schema) -> pa.Table:
+        rows = self._rows(query, ())
+        columns = zip(*rows, strict=True) if rows else [[] for _ in schema]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+        return pa.table(arrays, schema=schema)
 
     def statuses(self) -> dict[str, str]:
         """Status of each cluster."""

@@ -3,16 +3,29 @@
 A reader sees one run or the next one, never half of both; it changes over by itself when the file is replaced.
 """
 
-from graphsvc.clusters.layout import Results, Run, Verdicts
-from graphsvc.clusters.reader import AccountRow, ClusterFilter, ClusterRow, EvidenceRow, Page, ResultsReader
+from graphsvc.clusters.layout import Campaigns, Past, Results, Run, Verdicts
+from graphsvc.clusters.reader import (
+    AccountRow,
+    CampaignLink,
+    ClusterFilter,
+    ClusterRow,
+    EventRow,
+    EvidenceRow,
+    Page,
+    ResultsReader,
+)
 from graphsvc.clusters.writer import results_of, write_results
 
 __all__ = [
     "AccountRow",
+    "CampaignLink",
+    "Campaigns",
     "ClusterFilter",
     "ClusterRow",
+    "EventRow",
     "EvidenceRow",
     "Page",
+    "Past",
     "Results",
     "ResultsReader",
     "Run",

@@ -6,7 +6,7 @@ import csv
 import time
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 
 from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.ids import stable_ids
-from graphsvc.clusters.results import Results, ResultsReader, Run, Verdicts, results_of, write_results
+from graphsvc.clusters.lifecycle import carried, look_of
+from graphsvc.clusters.material import Material, material_of
+from graphsvc.clusters.results import Past, Results, ResultsReader, Run, Verdicts, results_of, write_results
 from graphsvc.config import Settings
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
@@ -71,7 +73,7 @@ def _judge(settings: Settings, observed: Observed, previous: ResultsReader | Non
     abusive = pc.equal(network.labels["verdict"], "abusive")
     confirmed = np.zeros(len(account_ids), np.bool_)
     confirmed[network.labels.filter(abusive)["account"].to_numpy()] = True
-    return results_of(
+    results = results_of(
         run=Run(view.as_of_ms, observed.offset, model.version, int(time.time() * 1000)),
         view=view,
         clusters=prediction.clusters,
@@ -87,6 +89,16 @@ def _judge(settings: Settings, observed: Observed, previous: ResultsReader | Non
         confirmed=confirmed,
         statuses=previous.statuses() if previous is not None else None,
     )
+    return with_past(results, previous, material_of(view, prediction.clusters, observed.pairs))
+
+
+def with_past(results: Results, previous: ResultsReader | None, material: Material) -> Results:
+    """The results with what became of clusters since the previous run, and what their evidence packs are made of."""
+    ids = results.clusters["id"]
+    things = material.things.append_column("cluster_id", ids.take(material.things["cluster"]))
+    before = previous.past() if previous is not None else Past()
+    last = previous.look() if previous is not None else None
+    return replace(results, past=carried(before, last, look_of(results), things), material=material)
 
 
 def write_scores(path: Path, results: Results) -> None:

@@ -52,14 +52,14 @@ def known_results(path: Path, clusters: Mapping[str, Sequence[str]] = CLUSTERS, 
     everyone = {*RING, "other0", "other1", "not in the graph", *(f"campus{n}" for n in range(30))}
     rows = [(one, 0.9 if one in members else 0.1, members.get(one)) for one in sorted(everyone)]
     facts = [
-        (name, "resale_relay", 0.9 - n / 10, 0.5, 0.99, len(accounts) + 1, 1, "open", START_MS, BAN_MS, 0)
+        (name, "resale_relay", 0.9 - n / 10, 0.5, 0.99, len(accounts) + 1, 1, "open", START_MS, BAN_MS, 0, None, n)
         for n, (name, accounts) in enumerate(clusters.items())
     ]
     connection = sqlite3.connect(path)
     connection.executescript(SCHEMA)
-    connection.execute("INSERT INTO run VALUES (?, ?, ?, ?)", (BAN_MS, 1, "test", created_ms))
-    connection.executemany("INSERT INTO accounts VALUES (?, ?, ?)", rows)
-    connection.executemany(f"INSERT INTO clusters VALUES ({', '.join('?' * 11)})", facts)  # noqa: S608
+    connection.execute("INSERT INTO run VALUES (?, ?, ?, ?, '')", (BAN_MS, 1, "test", created_ms))
+    connection.executemany("INSERT INTO accounts VALUES (?, ?, ?, NULL)", rows)
+    connection.executemany(f"INSERT INTO clusters VALUES ({', '.join('?' * 13)})", facts)  # noqa: S608
     connection.commit()
     connection.close()
     return path
