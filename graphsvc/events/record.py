@@ -39,13 +39,23 @@ class PeerLink(Struct, frozen=True, array_like=True):
     weight: float = 1.0
 
 
+class Traits(Struct, frozen=True, array_like=True):
+    """What a prompt is after, see graphsvc.events.traits: the name of an area, a bit for each technique, and how
+    template-like it is, 0 to 1 in thousandths."""
+
+    area: str
+    techniques: int = 0
+    templated: float = 0.0
+
+
 class Fingerprint(Struct, frozen=True, array_like=True):
-    """`sketch`: see graphsvc.events.fingerprint; `chain`: keyed hashes of the message prefixes that end with the
-    model's own words, oldest first; `length` of the text in characters."""
+    """`sketch`: see graphsvc.events.fingerprint; `chain`: keyed hashes of windows of messages, see
+    graphsvc.events.chain, or of a caller's growing prefixes, oldest first; `length` of the text in characters."""
 
     sketch: bytes
     chain: tuple[str, ...] = ()
     length: int = 0
+    traits: Traits | None = None
 
 
 class Record(Struct, frozen=True, array_like=True):
