@@ -65,7 +65,7 @@ class Evidence:
 def pairs(view: LinkView, bits_min: float = BITS_MIN, priors: Priors | None = None) -> pa.Table:
     """Pairs of at least `bits_min` bits: a, b (int32 rows of accounts, a < b), bits (float32), groups (int16 mask whose
     bit g stands for GROUPS[g]); sorted by a and b. `priors` by type stand in for the shipped ones."""
-    evidence = _evidence(view, priors)
+    evidence = evidence_of(view, priors)
     bounds = np.linspace(0, len(view.accounts), CHUNKS + 1).astype(np.int64)
     with ThreadPoolExecutor(THREADS) as threads:
         found = list(threads.map(lambda at: _chunk(evidence, at[0], at[1], bits_min), pairwise(bounds.tolist())))
@@ -85,7 +85,7 @@ class Shared:
     group: Int8s
 
 
-def _evidence(view: LinkView, priors: Priors | None) -> Evidence:
+def evidence_of(view: LinkView, priors: Priors | None = None) -> Evidence:
     """Shared identifiers, combinations of weak ones, and each pair of peers or of timing as one more shared thing."""
     parts = (_identifiers(view, priors), _combinations(view, priors), _peers(view), _timings(view))
     offsets = np.cumsum([0, *(len(part.bits) for part in parts)]).astype(np.int32)
