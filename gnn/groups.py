@@ -48,6 +48,7 @@ GROUP_OF_TYPE: dict[str, str] = {
     "prompt_family": "prompt",
     "prompt_frame": "prompt",
     "conversation": "conversation",
+    "conversation_in_org": "org",
 }
 
 ABUSIVE_KINDS: tuple[str, ...] = ("distillation", "resale_relay", "trial_farm", "stolen_account", "other_abuse")

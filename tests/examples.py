@@ -56,7 +56,11 @@ REQUEST: JsonObject = {
         "messages": [
             {"role": "system", "content": "Answer briefly."},
             {"role": "user", "content": "Name three rivers in Europe and their length."},
-            {"role": "assistant", "content": "Volga, Danube, Rhine."},
+            {
+                "role": "assistant",
+                "content": "The Volga is 3,530 km long, the Danube 2,850 km and the Rhine 1,230 km; lengths differ a little by how "
+                "their sources and deltas are counted.",
+            },
             {"role": "user", "content": "And now three in Asia, with their length."},
         ],
         "tools": ["search"],

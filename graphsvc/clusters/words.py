@@ -11,6 +11,7 @@ DOES: dict[str, tuple[str, str]] = {
     "email": ("gave the same mailbox", "gave it too"),
     "mail_domain": ("have mail addresses of the same domain", "have such addresses too"),
     "conversation": ("continue the same conversation", "continue it too"),
+    "conversation_in_org": ("go on with a conversation of a colleague's", "go on with it too"),
     "ip": ("come from the same network address", "come from it too"),
     "subnet": ("come from the same subnet", "come from it too"),
     "asn": ("come from the same network operator", "come from it too"),

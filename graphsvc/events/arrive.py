@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from graphsvc.config import Settings
+from graphsvc.events.chain import names
 from graphsvc.events.check import Rejected, check_event
 from graphsvc.events.fingerprint import Fingerprinter, from_caller
 from graphsvc.events.networks import NetworkTable
@@ -63,9 +64,9 @@ class Arrival:
         """What the ledger keeps of an event. Raises Rejected where an address or a fingerprint cannot be read."""
         fingerprint = self._fingerprint(event)
         identifiers, network_kind = self._identifiers(event)
-        if fingerprint is not None and fingerprint.chain:
-            token = self._tokens.token("conversation", fingerprint.chain[0])
-            identifiers = (*identifiers, Identifier("conversation", token))
+        if fingerprint is not None:
+            tokens = (self._tokens.token("conversation", link) for link in names(fingerprint.chain))
+            identifiers = (*identifiers, *(Identifier("conversation", token) for token in tokens))
         record = Record(
             event_id=event.event_id,
             type=event.type,

@@ -1,4 +1,4 @@
-"""Prompt fingerprints: a keyed sketch of word shingles and a keyed chain of message prefixes. The text is not kept.
+"""Prompt fingerprints: a keyed sketch of word shingles and a keyed chain of message windows. The text is not kept.
 
 Sketch, version 1: 32 little-endian uint32 MinHash values (Broder 1997) over the keyed hashes of word 3-grams, then up
 to 64 sorted little-endian uint32 hashes of the shingles whose keyed hash falls below 1/16 of the range (FracMinHash,
@@ -18,6 +18,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from graphsvc.events.chain import kept, windows
 from graphsvc.events.record import Fingerprint
 from graphsvc.events.types import Message, PromptFingerprint
 
@@ -25,16 +26,14 @@ MIN_HASHES = 32
 SAMPLED = 64
 SHINGLE_WORDS = 3
 MAX_CHARACTERS = 32_768
-MAX_CHAIN = 32
 SKETCH_BYTES_MIN = MIN_HASHES * 4
 SKETCH_BYTES_MAX = (MIN_HASHES + SAMPLED) * 4
-MODEL_ROLES = ("assistant", "tool")
 
 SEPARATOR, WORD, DIGIT, ALONE, IGNORED = range(5)
 CLASSED_CODES = 0x30000
 
 U64 = np.uint64
-SAMPLE_BOUND = U64(2**60)
+SAMPLE_BOUND = U64(2**62)
 UInt8s = npt.NDArray[np.uint8]
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
@@ -78,18 +77,8 @@ class Fingerprinter:
         return bytes(signature.astype("<u4").tobytes() + sample.astype("<u4").tobytes())
 
     def chain(self, messages: Sequence[Message]) -> tuple[str, ...]:
-        """Keyed hash of each message prefix that ends with the model's own words, oldest first, at most 32.
-
-        Such a prefix is known to whoever held the conversation alone; a shared first question is not enough.
-        """
-        state = b""
-        links: list[str] = []
-        for message in messages:
-            content = f"{message.role}\0{message.content}".encode("utf-8", "surrogatepass")
-            state = hashlib.blake2b(state + content, key=self._keys.chain, digest_size=16).digest()
-            if message.role in MODEL_ROLES:
-                links.append(base64.urlsafe_b64encode(state).rstrip(b"=").decode())
-        return tuple(links if len(links) <= MAX_CHAIN else [links[0], *links[1 - MAX_CHAIN :]])
+        """Keyed hashes of the windows of messages that only this conversation has: graphsvc.events.chain."""
+        return windows(messages, self._keys.chain)
 
 
 def from_caller(given: PromptFingerprint) -> Fingerprint:
@@ -98,7 +87,7 @@ def from_caller(given: PromptFingerprint) -> Fingerprint:
     if sketch and (len(sketch) % 4 or not SKETCH_BYTES_MIN <= len(sketch) <= SKETCH_BYTES_MAX):
         raise ValueError("a sketch has 128 to 384 bytes, in fours")
     chain = tuple(given.prefix_chain) if given.prefix_chain else ()
-    return Fingerprint(sketch, chain[:MAX_CHAIN], given.length or 0)
+    return Fingerprint(sketch, kept(chain), given.length or 0)
 
 
 def to_caller(fingerprint: Fingerprint) -> PromptFingerprint:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from graphsvc.events.record import Record
 from graphsvc.ledger.base import Stored
 
 Int64s = npt.NDArray[np.int64]
@@ -35,6 +36,7 @@ EVENTS = pa.schema(
         ("prompted", pa.bool_()),
         ("sketch_key", pa.int64()),
         ("sketch", pa.binary()),
+        ("chain", pa.list_(pa.int64())),
     ]
 )
 IDENTIFIERS = pa.schema(
@@ -85,6 +87,7 @@ def columns_of(batch: Sequence[Stored]) -> Columns:
         [record.fingerprint is not None for record in records],
         [None if sketch is None else sketch_key(sketch) for sketch in sketches],
         sketches,
+        [_chain(record) for record in records],
     ]
     times = (offset, account, occurred)
     return Columns(_table(events, EVENTS), _identifiers(batch, *times), _peers(batch, *times))
@@ -109,6 +112,10 @@ def _peers(batch: Sequence[Stored], offset: Int64s, account: pa.Array, occurred:
     flat = list(chain.from_iterable(groups))
     targets, types, weights = [p.account_id for p in flat], [p.type for p in flat], [p.weight for p in flat]
     return _table([offset[row], account.take(pa.array(row)), targets, types, weights, occurred[row]], PEERS)
+
+
+def _chain(record: Record) -> list[int]:
+    return [sketch_key(link.encode()) for link in record.fingerprint.chain] if record.fingerprint else []
 
 
 def _sketch(stored: Stored) -> bytes | None:

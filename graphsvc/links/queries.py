@@ -129,7 +129,7 @@ SEEN = """
 CREATE TABLE seen AS
 SELECT account_id, type, id, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms,
     CAST(count(*) AS INTEGER) AS count
-FROM identifiers WHERE type <> 'prompt_family' GROUP BY account_id, type, id
+FROM identifiers WHERE type NOT IN ('prompt_family', 'conversation') GROUP BY account_id, type, id
 """
 
 SEEN_FAMILIES = """

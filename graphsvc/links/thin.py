@@ -27,7 +27,8 @@ def without(view: LinkView, types: Collection[str], facts: Collection[str]) -> L
     for name in facts:
         unknown = pa.array(np.zeros(len(accounts), np.float32))
         accounts = accounts.set_column(accounts.schema.get_field_index(name), name, unknown)
-    return replace(view, accounts=accounts, identifiers=view.identifiers.filter(kept), links=links)
+    identifiers = view.identifiers.filter(kept)
+    return replace(view, accounts=accounts, identifiers=identifiers, links=links, names=view.names[:0])
 
 
 def among(view: LinkView, kept: npt.NDArray[np.bool_]) -> LinkView:
@@ -42,9 +43,12 @@ def among(view: LinkView, kept: npt.NDArray[np.bool_]) -> LinkView:
     began = np.full(len(view.identifiers), np.iinfo(np.int64).max)
     np.minimum.at(began, links["identifier"].to_numpy(), links["first_ms"].to_numpy())
     peers = view.peers.filter(pa.array(kept[view.peers["source"].to_numpy()] & kept[view.peers["target"].to_numpy()]))
+    timings = view.timings.filter(pa.array(kept[view.timings["a"].to_numpy()] & kept[view.timings["b"].to_numpy()]))
     return replace(
         view,
         accounts=accounts,
+        timings=_with(timings, {end: row[timings[end].to_numpy()] for end in ("a", "b")}),
+        names=view.names[:0],
         identifiers=_with(identifiers, {"degree": degree[degree > 0], "bits": bits, "first_ms": began[degree > 0]}),
         links=_with(
             links,

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graphsvc.links import frames, queries
+from graphsvc.links import conversations, frames, queries
 from graphsvc.links.activity import rhythm
 from graphsvc.links.families import families_of, family_id, sketches_of
 from graphsvc.links.segments import SCHEMAS
@@ -46,6 +46,8 @@ class LinkView:
     - links: account and identifier (int32 rows of those tables), first_ms, last_ms, count (int32); by both rows.
     - peers: source and target (int32 rows of accounts), type, weight (float32, the largest), first_ms; by all three.
     - timings: TIMINGS, pairs of accounts whose events follow each other beyond chance; by a, b and reason.
+    - names: by which ids new records call a running conversation, its int32 row of identifiers, and the organisation
+      that all its accounts have in common, or null; by name.
     """
 
     as_of_ms: int
@@ -54,6 +56,7 @@ class LinkView:
     links: pa.Table
     peers: pa.Table
     timings: pa.Table = field(default_factory=TIMINGS.empty_table)
+    names: pa.Table = field(default_factory=conversations.NAMES.empty_table)
 
 
 def view_of(segments: Sequence[Path], as_of_ms: int) -> LinkView:
@@ -90,6 +93,7 @@ def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
         database.execute(query)
     _add_families(database)
     frames.add(database)
+    conversations.add(database)
     database.execute(queries.IDENTIFIERS)
     accounts = _table(database, "SELECT * EXCLUDE row FROM account ORDER BY row")
     identifiers = _table(database, "SELECT * EXCLUDE row FROM identifier ORDER BY row")
@@ -102,6 +106,7 @@ def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
         identifiers=identifiers,
         links=links,
         peers=_table(database, queries.PEERS),
+        names=conversations.named(database),
     )
 
 
@@ -133,7 +138,7 @@ def _with_facts(
     """Accounts with the columns that SQL does not give, and all columns in the order of FACTS."""
     acts = _table(database, queries.ACTS)
     found = rhythm(acts["account"].to_numpy(), acts["occurred_ms"].to_numpy(), len(accounts))
-    conversation = pc.equal(identifiers["type"], "conversation").to_numpy()[links["identifier"].to_numpy()]
+    conversation = pc.starts_with(identifiers["type"], "conversation").to_numpy()[links["identifier"].to_numpy()]
     held = np.bincount(links["account"].to_numpy()[conversation], minlength=len(accounts))
     asked = _table(database, queries.ASKED_FACTS)
     columns = {

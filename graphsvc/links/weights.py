@@ -68,6 +68,9 @@ TYPES: dict[str, TypeWeight] = {
     "email": TypeWeight("mail", 1.0, 360, "A mailbox, dots and tags removed, has one reader."),
     "mail_domain": TypeWeight("mail", 0.6, 360, "A rare domain is a firm or a catch-all that one operator controls."),
     "conversation": TypeWeight("conversation", 1.2, 90, "Whoever continues a conversation held its history."),
+    "conversation_in_org": TypeWeight(
+        "org", 0.02, 90, "Colleagues of one organisation go on with each other's conversations in a shared workspace."
+    ),
     "ip": TypeWeight("network", 0.8, 90, "An address is a household, an office or a proxy exit, and is reassigned."),
     "subnet": TypeWeight("network", 0.4, 90, "Neighbouring addresses are one site or one hosting customer at best."),
     "asn": TypeWeight("network", 0.1, 90, "A network operator has many customers; only rare ones say anything."),

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from numba import njit
 
 from graphsvc.links.view import LinkView
 from graphsvc.risk.answer import RiskCluster
-from graphsvc.risk.keys import ABSENT, KeyTable, Rows, account_column_keys, identifier_column_keys
+from graphsvc.risk.keys import ABSENT, Keys64, KeyTable, Rows, account_column_keys, identifier_column_keys
 from graphsvc.risk.labels import LabelBook
 
 Floats = npt.NDArray[np.float32]
@@ -70,7 +71,9 @@ class Tallies:
 @dataclass(frozen=True)
 class Base:
     """`offset` is that of the last ledger record in it; `stranger` the probability of an account of which nothing is
-    known; `type_code` int16[I + 1] by identifier row."""
+    known; `type_code` int16[I + 1] by identifier row; `names` and `named` int32 the rows of running conversations by
+    what new records call them; `org` uint64[I + 1] the key of the organisation that all accounts of a conversation have
+    in common, or 0."""
 
     offset: int
     as_of_ms: int | None
@@ -80,7 +83,15 @@ class Base:
     type_names: tuple[str, ...]
     type_code: npt.NDArray[np.int16]
     tallies: Tallies
+    names: KeyTable
+    named: Ints
+    org: Keys64
     clusters: tuple[RiskCluster, ...] = field(repr=False, default=())
+
+    def running(self, key: int) -> int:
+        """Row of the conversation that a new record calls by the name of this key, or ABSENT."""
+        place = self.names.find_one(key)
+        return int(self.named[place]) if place != ABSENT else ABSENT
 
 
 def base_of(view: LinkView, offset: int, detected: Detected | None, labels: LabelBook, stranger: float) -> Base:
@@ -98,6 +109,9 @@ def base_of(view: LinkView, offset: int, detected: Detected | None, labels: Labe
         type_names=type_names,
         type_code=np.append(type_code, np.int16(0)),
         tallies=_tallies(accounts, known, len(identifiers)),
+        names=KeyTable.of(_keys_of("conversation", view.names["name"])),
+        named=view.names["identifier"].to_numpy(),
+        org=_orgs(view.names, len(identifiers)),
         clusters=detected.clusters if detected is not None else (),
     )
 
@@ -110,7 +124,21 @@ def empty_base(stranger: float) -> Base:
         table, nothing, nothing, nothing, np.zeros(0, dtype=np.bool_), nobody, np.zeros(1, dtype=np.int64), nobody
     )
     code = np.zeros(1, dtype=np.int16)
-    return Base(0, None, stranger, accounts, table, ("own",), code, _tallies(accounts, nothing, 0))
+    no_org = np.zeros(1, dtype=np.uint64)
+    return Base(
+        0, None, stranger, accounts, table, ("own",), code, _tallies(accounts, nothing, 0), table, nobody, no_org
+    )
+
+
+def _keys_of(identifier_type: str, ids: pa.ChunkedArray) -> Keys64:
+    return identifier_column_keys(np.zeros(len(ids), np.int16), (identifier_type,), ids)
+
+
+def _orgs(names: pa.Table, identifiers: int) -> Keys64:
+    org = np.zeros(identifiers + 1, dtype=np.uint64)
+    known = names.filter(pc.is_valid(names["org"]))
+    org[known["identifier"].to_numpy()] = _keys_of("org", known["org"])
+    return org
 
 
 def _types(column: pa.ChunkedArray) -> tuple[tuple[str, ...], npt.NDArray[np.int16]]:

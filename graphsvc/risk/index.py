@@ -16,6 +16,8 @@ import numpy as np
 from graphsvc.events.record import Identifier, LabelRecord, Record
 from graphsvc.risk.arrivals import Arrivals
 from graphsvc.risk.base import BAD, GOOD, HIGHEST, SECOND, TOTAL, Base
+from graphsvc.risk.conversations import TYPE as CONVERSATION
+from graphsvc.risk.conversations import Conversations
 from graphsvc.risk.keys import ABSENT, Keys64, Rows, account_key, identifier_keys
 from graphsvc.risk.labels import NEUTRAL, LabelBook, Standing
 from graphsvc.risk.shared import NOTHING, Counts, Shared, shared
@@ -51,6 +53,7 @@ class Index:
         self.label_offset = label_offset
         self.lock = threading.RLock()
         self._labels = labels
+        self._conversations = Conversations(base)
         self._count = len(base.accounts.table)
         self._new: dict[int, int] = {}
         self._links: dict[int, dict[int, str]] = {}
@@ -69,6 +72,7 @@ class Index:
             for record, account in zip(records, accounts, strict=True):
                 part = slice(start, start + len(record.identifiers))
                 start = part.stop
+                self._conversations.unite(record.identifiers, keys[part], rows[part], learn=True)
                 node = self._node_or_new(account)
                 if self._link(node, record.identifiers, keys[part], rows[part]):
                     gained[account] = None
@@ -101,6 +105,7 @@ class Index:
         """The account of this key with its identifiers and, besides, those given."""
         keys, rows = self._find(identifiers)
         with self.lock:
+            self._conversations.unite(identifiers, keys, rows, learn=False)
             node = self._node(account)
             row = node if node < self._count else ABSENT
             then, now = self._shared(node, row, identifiers, keys, rows)
@@ -128,7 +133,12 @@ class Index:
             before = Counts(counts.others[: len(own)], counts.sums[: len(own)])
             then = shared(names, before, base.tallies.cluster[own], self._count)
         self._add(arrivals, node, row, len(own), counts, more)
-        every_name = [*names, *more.values()]
+        keyed = [*zip(base.identifiers.keys[own].tolist(), names, strict=True), *more.items()]
+        orgs = {key for key, name in keyed if name == "org"}
+        every_name = [
+            self._conversations.type_of(name, key, place, orgs)
+            for (key, name), place in zip(keyed, every.tolist(), strict=True)
+        ]
         return then, shared(every_name, counts, base.tallies.cluster[every], self._population())
 
     def _counts(self, row: int, every: Rows, own: int) -> Counts:
@@ -187,10 +197,21 @@ class Index:
         if not new:
             return False
         self._links.setdefault(node, {}).update(new)
+        if CONVERSATION in new.values():
+            self._converse(node, own, new)
         probability, standing = self._probability_of(node), self._standing_of(node)
         for key in new:
             self._arrivals.setdefault(key, Arrivals()).join(node, probability, standing)
         return True
+
+    def _converse(self, node: int, own: Rows, new: dict[int, str]) -> None:
+        """Tells of which organisations the account is that goes on with conversations new to it."""
+        org = [self.base.type_names[code] == "org" for code in self.base.type_code[own].tolist()]
+        orgs = {*self.base.identifiers.keys[own[org]].tolist()}
+        orgs |= {key for key, name in self._links[node].items() if name == "org"}
+        for key, name in new.items():
+            if name == CONVERSATION:
+                self._conversations.join(key, self.base.identifiers.find_one(key), orgs)
 
     def _enforce(self, node: int, occurred_ms: int, banned: bool) -> None:
         """The last to occur counts, not the last to arrive; of two at one moment the ban, as in the link tables."""

@@ -23,6 +23,7 @@ SHARES: dict[str, str] = {
     "email": "its mailbox",
     "mail_domain": "its mail domain",
     "conversation": "a conversation",
+    "conversation_in_org": "a conversation within its organisation",
     "ip": "a network address",
     "subnet": "a subnet",
     "asn": "a network operator",

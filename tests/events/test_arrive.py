@@ -152,16 +152,6 @@ def test_fingerprints_see_through_slots_and_invisible_signs() -> None:
     assert maker.sketch("too short") == b""
 
 
-def test_a_conversation_that_goes_on_shares_its_chain() -> None:
-    maker = Fingerprinter(b"k" * 32)
-    turns = [Message("user", "hello"), Message("assistant", "how can I help"), Message("user", "go on")]
-    later = [*turns, Message("assistant", "and so on"), Message("user", "thanks")]
-    other = [Message("user", "hello"), Message("assistant", "another answer")]
-    assert maker.chain(later)[0] == maker.chain(turns)[0]
-    assert not set(maker.chain(other)) & set(maker.chain(later))
-    assert maker.chain(turns[:1]) == ()
-
-
 def test_a_callers_own_fingerprint_counts_like_the_messages(arrival: Arrival, settings: Settings) -> None:
     from graphsvc.events.tokens import load_key
 
