@@ -25,7 +25,7 @@ from graphsvc.links.families import Sketches, content_keys, sketches_of
 
 FRAME_MIN = 3
 """Sampled shingles of a frame: about twelve in the text. Fewer are a turn of phrase."""
-VARIED_MIN = 0.25
+VARIED_MIN = 0.5
 """What each further prompt brings that is new, over the size of the frame. A text that is sent again with small edits
 brings less: it is a family."""
 
@@ -121,7 +121,7 @@ def _together(company: UInt32s) -> Int32s:
 
 def _numbered(group: Int32s) -> tuple[Int32s, Int64s]:
     """Groups of FRAME_MIN shingles and more, counted from 0, -1 for smaller ones; and the size of each."""
-    root, place, size = np.unique(group, return_inverse=True, return_counts=True)
+    _, place, size = np.unique(group, return_inverse=True, return_counts=True)
     kept = size >= FRAME_MIN
     number = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
     return number[place], size[kept]
