@@ -53,8 +53,14 @@ class BadUsage(GraphsvcError):
 
 
 class NotFound(GraphsvcError):
+    """What was asked for is not there. `see` is the id under which it is found now, where there is one."""
+
     code = "not_found"
     status = 404
+
+    def __init__(self, message: str, *, hint: str = "", see: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.see = see
 
 
 class Conflict(GraphsvcError):

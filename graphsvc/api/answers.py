@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from graphsvc.clusters.results import AccountRow, ClusterRow, EvidenceRow
+from graphsvc.clusters.chronicle import event_text
+from graphsvc.clusters.reader import EventName
+from graphsvc.clusters.results import AccountRow, ClusterRow, EventRow, EvidenceRow
 from graphsvc.graph.picture import ClusterGraph
 from graphsvc.ledger.accept import Accepted
 
@@ -57,7 +59,8 @@ class EvidenceList(Struct, frozen=True):
 
 
 class Cluster(Struct, frozen=True):
-    """`probability` is that of being abusive, with its interval; `confirmed` counts accounts labelled abusive."""
+    """`probability` is that of being abusive, with its interval; `confirmed` counts accounts labelled abusive;
+    `campaign_id` is shared by the clusters that seem to have one operator behind them."""
 
     id: str
     kind: str
@@ -70,6 +73,7 @@ class Cluster(Struct, frozen=True):
     first_seen: str
     last_activity: str
     growth_24h: int
+    campaign_id: str | None
     top_evidence: list[EvidenceHead]
 
 
@@ -78,9 +82,34 @@ class ClusterPage(Struct, frozen=True):
     next_cursor: str | None
 
 
+class HistoryEvent(Struct, frozen=True):
+    """`at`: the moment of the detection that saw it. `other` is another cluster. `accounts` says how many it is about
+    (of succeeds and succeeded_by: how many identifiers both have), `size` how many the cluster had then, or the other
+    one; `since` is the activity that it rests on; `bits` what a successor inherited."""
+
+    at: str
+    event: EventName
+    text: str
+    other: str | None
+    accounts: int
+    size: int
+    since: str
+    bits: float
+
+
+class History(Struct, frozen=True):
+    """What became of a cluster, oldest first. `now_in`: of a former one the cluster that it is part of now."""
+
+    items: list[HistoryEvent]
+    now_in: str | None
+
+
 class Member(Struct, frozen=True):
+    """`strength`: how firmly the account belongs to the cluster, 0 to 1; null where that was not measured."""
+
     account_id: str
     probability: float
+    strength: float | None
 
 
 class MemberPage(Struct, frozen=True):
@@ -193,6 +222,7 @@ def cluster(row: ClusterRow, top: list[EvidenceRow]) -> Cluster:
         first_seen=rfc3339(row.first_seen_ms),
         last_activity=rfc3339(row.last_activity_ms),
         growth_24h=row.growth_24h,
+        campaign_id=row.campaign_id,
         top_evidence=[EvidenceHead(e.identifier_type, e.text, e.bits) for e in top],
     )
 
@@ -211,8 +241,25 @@ def evidence(row: EvidenceRow) -> Evidence:
     )
 
 
+def history(rows: list[EventRow], now_in: str | None) -> History:
+    return History([_event(row) for row in rows], now_in)
+
+
+def _event(row: EventRow) -> HistoryEvent:
+    return HistoryEvent(
+        at=rfc3339(row.at_ms),
+        event=row.event,
+        text=event_text(row),
+        other=row.other or None,
+        accounts=row.accounts,
+        size=row.size,
+        since=rfc3339(row.since_ms),
+        bits=row.bits,
+    )
+
+
 def member(row: AccountRow) -> Member:
-    return Member(row.account_id, row.probability)
+    return Member(row.account_id, row.probability, row.strength)
 
 
 def neighbour(record: dict[str, Any]) -> Neighbour:

@@ -162,7 +162,7 @@ ORDER BY cluster_id, at_ms, event, other
 """
 KEPT_THINGS = "SELECT * FROM closed_things ORDER BY ALL"
 KEPT_MEMBERS = """
-SELECT account_id, cluster_id FROM (
+SELECT former.account_id, former.cluster_id FROM (
     SELECT account_id, cluster_id FROM archived_members
     UNION ALL
     SELECT account_id, cluster_id FROM (
@@ -170,10 +170,10 @@ SELECT account_id, cluster_id FROM (
         WHERE cluster_id IN (SELECT id FROM gone WHERE heir IS NULL)
         QUALIFY row_number() OVER (PARTITION BY cluster_id ORDER BY account_id) <= (SELECT members_max FROM rule)
     )
-)
+) AS former
 JOIN new_account AS seen USING (account_id)
-WHERE seen.cluster_id IS NULL AND cluster_id IN (SELECT cluster_id FROM closed)
-ORDER BY account_id
+WHERE seen.cluster_id IS NULL AND former.cluster_id IN (SELECT cluster_id FROM closed)
+ORDER BY former.account_id
 """
 """Members of clusters that fell apart and are in none since; an account that is erased is in no view, and gone here."""
 STEPS = (OVERLAPS, CONTINUED, FRESH, GONE, EVENTS, CLOSED, THINGS, SUCCESSORS)

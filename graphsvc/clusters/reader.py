@@ -30,6 +30,19 @@ from graphsvc.clusters.lifecycle import FACTS, THING, Look
 from graphsvc.errors import BadInput, NotFound
 
 SortKey = Literal["probability", "size", "last_activity", "growth"]
+EventName = Literal[
+    "born",
+    "grew",
+    "shrank",
+    "split_from",
+    "split_into",
+    "merged_into",
+    "absorbed",
+    "closed",
+    "reopened",
+    "succeeds",
+    "succeeded_by",
+]
 SORT_COLUMNS: dict[SortKey, str] = {
     "probability": "probability",
     "size": "size",
@@ -97,7 +110,7 @@ class EventRow:
     """One event of a cluster's history, seen by the run as of `at_ms`. `other` is another cluster's id, or empty."""
 
     at_ms: int
-    event: str
+    event: EventName
     other: str
     accounts: int
     size: int
@@ -205,12 +218,20 @@ class ResultsReader:
         return Page(items, _cursor(getattr(items[-1], column), items[-1].id) if more else None)
 
     def cluster(self, cluster_id: str) -> ClusterRow:
-        """Raises NotFound where the last run has no such cluster."""
+        """Raises NotFound where the last run has no such cluster; `see` of the error names what it is part of now."""
         query = f"SELECT {', '.join(CLUSTER_COLUMNS)} FROM clusters WHERE id = ?"  # noqa: S608
         rows = self._rows(query, (cluster_id,))
         if not rows:
-            raise NotFound("The last detection run has no such cluster.")
+            raise self._no_cluster(cluster_id)
         return ClusterRow(*rows[0])
+
+    def _no_cluster(self, cluster_id: str) -> NotFound:
+        heir = self.heir(cluster_id)
+        if heir is not None:
+            return NotFound(f"This cluster is part of {heir} now.", see=heir)
+        if self._rows("SELECT 1 FROM archive WHERE cluster_id = ?", (cluster_id,)):
+            return NotFound("This cluster is closed: its accounts no longer form one.", hint="Its history remains.")
+        return NotFound("The last detection run has no such cluster.")
 
     def members(self, cluster_id: str, after: str = "", limit: int | None = None) -> list[AccountRow]:
         """Members by account id, those beyond `after`."""

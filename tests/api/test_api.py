@@ -179,7 +179,7 @@ def test_one_cluster_its_members_and_its_evidence(api: Served) -> None:
     kind, identifier = evidence[0]["identifier_type"], evidence[0]["identifier_id"]
     found = api.client.get("/v1/clusters", params={"identifier": f"{kind}:{identifier}"}).json()["items"]
     assert cluster["id"] in [item["id"] for item in found]
-    for path in ("", "/members", "/evidence", "/graph"):
+    for path in ("", "/members", "/evidence", "/graph", "/history"):
         assert api.client.get(f"/v1/clusters/nothing{path}").status_code == 404
 
 
@@ -261,7 +261,9 @@ def test_the_openapi_document_is_valid_and_tells_every_call(api: Served) -> None
     OpenAPIV31SpecValidator(document).validate()
     told = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     expected = {"POST /v1/events", "POST /v1/risk", "POST /v1/risk/{assessment_id}/outcome", "GET /v1/clusters"}
-    expected |= {f"GET /v1/clusters/{{cluster_id}}{part}" for part in ("", "/members", "/evidence", "/graph")}
+    expected |= {
+        f"GET /v1/clusters/{{cluster_id}}{part}" for part in ("", "/members", "/evidence", "/graph", "/history")
+    }
     expected |= {f"GET /v1/accounts/{{account_id}}{part}" for part in ("", "/neighbours", "/reasons")}
     assert expected | {"POST /v1/labels", "GET /healthz", "GET /readyz"} <= told
 

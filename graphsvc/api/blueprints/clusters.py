@@ -27,6 +27,7 @@ class ListQuery(Struct, frozen=True):
     min_probability: Annotated[float, Meta(ge=0, le=1)] | None = None
     min_size: Annotated[int, Meta(ge=1, le=10**12)] | None = None
     identifier: str | None = None
+    campaign: str | None = None
     sort: Literal["probability", "size", "last_activity", "growth"] = "probability"
     cursor: str | None = None
     limit: Limit = 50
@@ -47,9 +48,9 @@ class GraphQuery(Struct, frozen=True):
 )
 def list_clusters() -> answers.ClusterPage:
     given = query(ListQuery)
-    filters = ClusterFilter(
-        given.kind, given.status, given.min_probability, given.min_size, _identifier(given.identifier)
-    )
+    identifier = _identifier(given.identifier)
+    facts = (given.kind, given.status, given.min_probability, given.min_size)
+    filters = ClusterFilter(*facts, identifier=identifier, campaign=given.campaign)
     results = services().results
     page = results.clusters(filters, given.sort, given.cursor, given.limit)
     items = [answers.cluster(row, results.top_evidence(row.id)) for row in page.items]
@@ -101,6 +102,22 @@ def get_evidence(cluster_id: str) -> answers.EvidenceList:
     results = services().results
     results.cluster(cluster_id)
     return answers.EvidenceList([answers.evidence(row) for row in results.evidence(cluster_id)])
+
+
+@operation(
+    blueprint,
+    Operation(
+        "GET",
+        "/v1/clusters/{cluster_id}/history",
+        "What became of a cluster from one detection to the next; of former clusters too",
+        "read",
+        answers.History,
+        problems=(404,),
+    ),
+)
+def get_history(cluster_id: str) -> answers.History:
+    results = services().results
+    return answers.history(results.history(cluster_id), results.heir(cluster_id))
 
 
 @operation(
