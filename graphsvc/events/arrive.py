@@ -17,6 +17,7 @@ from graphsvc.events.fingerprint import Fingerprinter, from_caller
 from graphsvc.events.networks import NetworkTable
 from graphsvc.events.record import READABLE_TYPES, Fingerprint, Identifier, LabelRecord, PeerLink, Record
 from graphsvc.events.tokens import Tokeniser, keyed_digest, load_key, normal_email, normal_phone
+from graphsvc.events.traits import TraitReader
 from graphsvc.events.types import Event, Label, epoch_ms
 from graphsvc.ledger.base import Draft
 
@@ -55,6 +56,7 @@ class Arrival:
         self._networks = NetworkTable.load(settings.asn_table)
         self._content_key = tokens.derived_key("content")
         self._fingerprints = Fingerprinter(tokens.derived_key("fingerprint"))
+        self._traits = TraitReader()
 
     def check(self, obj: object) -> Event:
         """The event in a decoded JSON object. Raises Rejected (BadInput) with code and JSON pointer."""
@@ -95,7 +97,8 @@ class Arrival:
         if request is UNSET:
             return None
         if request.messages is not UNSET:
-            return self._fingerprints.of_messages(request.messages)
+            traits = self._traits.of_messages(request.messages, len(_set(request.tools) or ()))
+            return msgspec.structs.replace(self._fingerprints.of_messages(request.messages), traits=traits)
         if request.fingerprint is UNSET:
             return None
         try:

@@ -37,6 +37,9 @@ EVENTS = pa.schema(
         ("sketch_key", pa.int64()),
         ("sketch", pa.binary()),
         ("chain", pa.list_(pa.int64())),
+        ("area", pa.string()),
+        ("techniques", pa.int32()),
+        ("templated", pa.float32()),
     ]
 )
 IDENTIFIERS = pa.schema(
@@ -88,6 +91,7 @@ def columns_of(batch: Sequence[Stored]) -> Columns:
         [None if sketch is None else sketch_key(sketch) for sketch in sketches],
         sketches,
         [_chain(record) for record in records],
+        *_traits(records),
     ]
     times = (offset, account, occurred)
     return Columns(_table(events, EVENTS), _identifiers(batch, *times), _peers(batch, *times))
@@ -112,6 +116,12 @@ def _peers(batch: Sequence[Stored], offset: Int64s, account: pa.Array, occurred:
     flat = list(chain.from_iterable(groups))
     targets, types, weights = [p.account_id for p in flat], [p.type for p in flat], [p.weight for p in flat]
     return _table([offset[row], account.take(pa.array(row)), targets, types, weights, occurred[row]], PEERS)
+
+
+def _traits(records: Sequence[Record]) -> list[list[object]]:
+    """Area, techniques and template-likeness; None for an event without a prompt whose text was seen."""
+    traits = [None if record.fingerprint is None else record.fingerprint.traits for record in records]
+    return [[None if one is None else getattr(one, name) for one in traits] for name in EVENTS.names[-3:]]
 
 
 def _chain(record: Record) -> list[int]:
