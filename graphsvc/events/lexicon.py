@@ -15,6 +15,21 @@ from graphsvc.events.traits_scan import SHAPE, Phrases, phrases_of
 
 LEXICON = Path(__file__).with_name("traits_lexicon.toml")
 WEIGHTS = Path(__file__).with_name("traits_weights.csv")
+AREAS = (
+    "code",
+    "mathematics",
+    "reasoning",
+    "tool_use",
+    "agents",
+    "writing",
+    "translation",
+    "text_analysis",
+    "knowledge",
+    "roleplay",
+    "safety",
+)
+UNKNOWN = "unknown"
+"""The area of a prompt that says too little, or says it in words that the lexicon lacks."""
 TECHNIQUES = (
     "step_by_step",
     "rubric_grading",
@@ -23,7 +38,7 @@ TECHNIQUES = (
     "jailbreak",
     "prompt_extraction",
 )
-"""Bit 0 is the first. An area's name is as readable; both are stored by name or bit and never renumbered."""
+"""Ways to elicit, by bit: the first is bit 0. Masks lie in ledgers, so that bits never change their meaning."""
 TEMPLATED = "templated"
 
 Float32s = npt.NDArray[np.float32]
@@ -31,10 +46,9 @@ Float32s = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Lexicon:
-    """`features` are area.named and area.near of each area, the template's, then SHAPE; `phrases` has these groups and
-    behind them surely and maybe of each technique."""
+    """The phrases. `features` are area.named and area.near of each area, the template's, then SHAPE; `phrases` has
+    these groups and behind them surely and maybe of each technique."""
 
-    areas: tuple[str, ...]
     features: tuple[str, ...]
     phrases: Phrases
 
@@ -57,12 +71,11 @@ def lexicon() -> Lexicon:
     """The phrases that the package ships."""
     with LEXICON.open("rb") as file:
         read = tomllib.load(file)
-    areas = tuple(read["area"])
-    groups = [read["area"][area][part] for area in areas for part in ("named", "near")]
+    groups = [read["area"][area][part] for area in AREAS for part in ("named", "near")]
     groups.append(read["template"]["named"])
     asked = [read["technique"][name][part] for name in TECHNIQUES for part in ("surely", "maybe")]
-    names = tuple(f"{area}.{part}" for area in areas for part in ("named", "near"))
-    return Lexicon(areas, (*names, "template", *SHAPE), phrases_of([*groups, *asked]))
+    names = tuple(f"{area}.{part}" for area in AREAS for part in ("named", "near"))
+    return Lexicon((*names, "template", *SHAPE), phrases_of([*groups, *asked]))
 
 
 @functools.cache
@@ -70,7 +83,7 @@ def weights() -> Weights:
     """The weights that the package ships, for the lexicon that it ships."""
     known = lexicon()
     rows = {name: row for row, name in enumerate((*known.features, "intercept"))}
-    columns = {name: column for column, name in enumerate((*known.areas, TEMPLATED))}
+    columns = {name: column for column, name in enumerate((*AREAS, TEMPLATED))}
     table = np.zeros((len(rows), len(columns)), np.float32)
     with WEIGHTS.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

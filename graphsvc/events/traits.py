@@ -1,4 +1,4 @@
-"""Coarse traits of a prompt while its text is in hand: the ability it calls on, how it elicits, how template-like it is.
+"""Coarse traits of a prompt while its text is in hand: the ability it calls on, how it elicits, how like a template.
 
 Transparent on purpose: phrases of a readable lexicon and a few counts of shape go through a linear model with readable
 weights (see lexicon). Neither the language nor who asks is a feature. A prompt that says too little is "unknown": a
@@ -12,12 +12,11 @@ from collections.abc import Sequence
 import numba as nb
 import numpy as np
 
-from graphsvc.events.lexicon import TECHNIQUES, Float32s, Lexicon, lexicon, weights
+from graphsvc.events.lexicon import AREAS, TECHNIQUES, UNKNOWN, Float32s, Lexicon, lexicon, weights
 from graphsvc.events.record import Traits
 from graphsvc.events.traits_scan import SHAPE, codes_of, scan
 from graphsvc.events.types import Message
 
-UNKNOWN = "unknown"
 LEAST_PROBABILITY = 0.4
 """An area less likely than this is unknown: below it, guesses on the fitting half are wrong as often as right."""
 SYSTEM_SHARE = 0.5
@@ -42,7 +41,7 @@ class TraitReader:
         """
         hits, techniques = features_of(messages, self._lexicon)
         area, templated = _judge(hits, self._weights.area, self._weights.templated, self._lexicon.groups)
-        name = self._lexicon.areas[area] if area >= 0 else UNKNOWN
+        name = AREAS[area] if area >= 0 else UNKNOWN
         answers = [message.role for message in messages].count("tool")
         if answers >= AGENT_TOOL_MESSAGES and name in (UNKNOWN, "tool_use"):
             name = "agents"

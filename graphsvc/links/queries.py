@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphsvc.links import asking
+
 TIMES = ("created_ms", "first_ms", "last_ms")
 FACTS = (
     "events",
@@ -34,6 +36,8 @@ FACTS = (
     "banned",
 )
 """Float32 facts of accounts, each 0 where nothing is known."""
+NEW_FACTS = asking.FACTS
+"""Further facts of the accounts of a view, which no shipped model reads yet."""
 
 
 def _share(of: str, among: str) -> str:

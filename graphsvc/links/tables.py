@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.errors import Unavailable
@@ -17,6 +19,7 @@ from graphsvc.ledger.base import Stored
 from graphsvc.links import segments
 from graphsvc.links.columns import columns_of
 from graphsvc.links.segments import Segment
+from graphsvc.links.taken import taken_of
 from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
 
 FORMAT = "v2"
@@ -72,6 +75,11 @@ class LinkTables:
         """Suspensions, bans and reinstatements by `as_of_ms`: account_id, occurred_ms, action; in order of time."""
         live = segments.live(segments.present(self._segments))
         return bans_of([self._segments / segment.name for segment in live], as_of_ms)
+
+    def taken(self, as_of_ms: int, account_ids: pa.ChunkedArray, clusters: npt.NDArray[np.int32]) -> pa.Table:
+        """What the members of each cluster took by `as_of_ms`, see graphsvc.links.taken."""
+        live = segments.live(segments.present(self._segments))
+        return taken_of([self._segments / segment.name for segment in live], as_of_ms, account_ids, clusters)
 
     def sync(self, ledger: Source, progress: Callable[[int], None] = _silent) -> int:
         """Appends what the ledger has beyond `offset`, and returns the new offset.

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graphsvc.links import conversations, frames, queries
+from graphsvc.links import asking, conversations, frames, queries
 from graphsvc.links.activity import rhythm
 from graphsvc.links.families import families_of, family_id, sketches_of
 from graphsvc.links.segments import SCHEMAS
@@ -64,7 +64,7 @@ def view_of(segments: Sequence[Path], as_of_ms: int) -> LinkView:
     with tempfile.TemporaryDirectory(prefix="graphsvc-view-") as spill:
         database = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": spill})
         try:
-            _open(database, segments, as_of_ms)
+            opened(database, segments, as_of_ms)
             return _view(database, as_of_ms)
         finally:
             database.close()
@@ -84,7 +84,7 @@ def moments_of(segments: Sequence[Path], shares: Sequence[float], as_of_ms: int)
 def bans_of(segments: Sequence[Path], as_of_ms: int) -> pa.Table:
     """Enforcement that bans or reinstates, by `as_of_ms`: account_id, occurred_ms, action; in order of time."""
     with duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY}) as database:
-        _open(database, segments, as_of_ms)
+        opened(database, segments, as_of_ms)
         return _table(database, queries.BANS)
 
 
@@ -110,7 +110,8 @@ def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
     )
 
 
-def _open(database: duckdb.DuckDBPyConnection, segments: Sequence[Path], as_of_ms: int) -> None:
+def opened(database: duckdb.DuckDBPyConnection, segments: Sequence[Path], as_of_ms: int) -> None:
+    """Makes `events`, `identifiers` and `peers` of the database: what occurred by `as_of_ms`."""
     for name, schema in SCHEMAS:
         database.register(f"no_{name}", schema.empty_table())
         files = [str(segment / f"{name}.parquet") for segment in segments]
@@ -135,7 +136,7 @@ def _add_families(database: duckdb.DuckDBPyConnection) -> None:
 def _with_facts(
     database: duckdb.DuckDBPyConnection, accounts: pa.Table, identifiers: pa.Table, links: pa.Table
 ) -> pa.Table:
-    """Accounts with the columns that SQL does not give, and all columns in the order of FACTS."""
+    """Accounts with the columns that SQL does not give, and all columns in the order of FACTS and NEW_FACTS."""
     acts = _table(database, queries.ACTS)
     found = rhythm(acts["account"].to_numpy(), acts["occurred_ms"].to_numpy(), len(accounts))
     conversation = pc.starts_with(identifiers["type"], "conversation").to_numpy()[links["identifier"].to_numpy()]
@@ -149,8 +150,10 @@ def _with_facts(
         "conversations": held.astype(np.float32),
         "prompt_families": asked["prompt_families"],
         "family_repeat_share": asked["family_repeat_share"],
+        **asking.facts(database),
     }
-    return pa.table({name: columns[name] for name in ("account_id", *queries.TIMES, *queries.FACTS)})
+    named = ("account_id", *queries.TIMES, *queries.FACTS, *queries.NEW_FACTS)
+    return pa.table({name: columns[name] for name in named})
 
 
 def _table(database: duckdb.DuckDBPyConnection, query: str) -> pa.Table:

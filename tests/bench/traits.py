@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import f1_score, precision_recall_fscore_support, roc_auc_score
 
-from graphsvc.events.lexicon import TECHNIQUES
-from graphsvc.events.traits import UNKNOWN, TraitReader, technique_names
+from graphsvc.events.lexicon import TECHNIQUES, UNKNOWN
+from graphsvc.events.traits import TraitReader, technique_names
 from graphsvc.events.types import Message
 from tests.bench.traits_sample import Labelled, examples, public
 

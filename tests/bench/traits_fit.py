@@ -17,8 +17,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
-from graphsvc.events.lexicon import TEMPLATED, WEIGHTS, Lexicon, lexicon
-from graphsvc.events.traits import UNKNOWN, features_of
+from graphsvc.events.lexicon import AREAS, TEMPLATED, UNKNOWN, WEIGHTS, Lexicon, lexicon
+from graphsvc.events.traits import features_of
 from graphsvc.events.types import Message
 from tests.bench.traits_sample import examples, public
 
@@ -34,7 +34,7 @@ def main(folder: Path) -> None:
     named = np.array([one.area != UNKNOWN for one in sample])
     area = _fit(inputs[named], [one.area for one in sample if one.area != UNKNOWN])
     templated = _fit(inputs, [str(one.templated) for one in sample])
-    order = [list(area.classes_).index(name) for name in known.areas]
+    order = [list(area.classes_).index(name) for name in AREAS]
     table = np.column_stack([*(_weights(area, row) for row in order), _weights(templated, 0)])
     _write(known, table)
     chosen = {"area": area.C, TEMPLATED: templated.C}
@@ -56,7 +56,7 @@ def _weights(model: LogisticRegression, row: int) -> np.ndarray:
 def _write(known: Lexicon, table: np.ndarray) -> None:
     with WEIGHTS.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("feature", *known.areas, TEMPLATED))
+        writer.writerow(("feature", *AREAS, TEMPLATED))
         for name, row in zip((*known.features, "intercept"), table.tolist(), strict=True):
             writer.writerow((name, *row))
 
