@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graphsvc.links import asking, conversations, frames, queries
+from graphsvc.links import asking, conversations, frames, queries, timing
 from graphsvc.links.activity import rhythm
 from graphsvc.links.families import families_of, family_id, sketches_of
 from graphsvc.links.segments import SCHEMAS
@@ -24,17 +24,7 @@ from graphsvc.links.weights import bits_of
 
 THREADS = 2
 MEMORY = "4GB"
-TIMINGS = pa.schema(
-    [
-        ("a", pa.int32()),
-        ("b", pa.int32()),
-        ("reason", pa.string()),
-        ("bits", pa.float32()),
-        ("count", pa.int32()),
-        ("first_ms", pa.int64()),
-        ("last_ms", pa.int64()),
-    ]
-)
+TIMINGS = timing.SCHEMA
 
 
 @dataclass(frozen=True)
@@ -106,6 +96,7 @@ def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
         identifiers=identifiers,
         links=links,
         peers=_table(database, queries.PEERS),
+        timings=timing.timings(database),
         names=conversations.named(database),
     )
 
