@@ -1,16 +1,16 @@
 """Prompt fingerprints: a keyed sketch of word shingles and a keyed chain of message windows. The text is not kept.
 
 Sketch, version 1: 32 little-endian uint32 MinHash values (Broder 1997) over the keyed hashes of word 3-grams, then up
-to 64 sorted little-endian uint32 hashes of the shingles whose keyed hash falls below 1/16 of the range (FracMinHash,
-Irber et al. 2022). The first part finds similar prompts, the second estimates containment. Shingle hashes are
-SipHash-2-4 (Aumasson and Bernstein 2012), so that without the key a sketch cannot be compared with guessed texts.
+to 64 sorted little-endian uint32 hashes of the shingles whose keyed hash falls below a quarter of the range
+(FracMinHash, Irber et al. 2022), the smallest where there are more. The first part finds similar prompts, the second
+says which shingles many prompts have in common. Shingle hashes are SipHash-2-4 (Aumasson and Bernstein 2012), so that
+without the key a sketch cannot be compared with guessed texts. The words are those of graphsvc.events.normal.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,22 +19,18 @@ import numpy as np
 import numpy.typing as npt
 
 from graphsvc.events.chain import kept, windows
+from graphsvc.events.normal import codes_of, enclosed, tables, words
 from graphsvc.events.record import Fingerprint
 from graphsvc.events.types import Message, PromptFingerprint
 
 MIN_HASHES = 32
 SAMPLED = 64
 SHINGLE_WORDS = 3
-MAX_CHARACTERS = 32_768
 SKETCH_BYTES_MIN = MIN_HASHES * 4
 SKETCH_BYTES_MAX = (MIN_HASHES + SAMPLED) * 4
 
-SEPARATOR, WORD, DIGIT, ALONE, IGNORED = range(5)
-CLASSED_CODES = 0x30000
-
 U64 = np.uint64
 SAMPLE_BOUND = U64(2**62)
-UInt8s = npt.NDArray[np.uint8]
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 
@@ -60,7 +56,7 @@ class Fingerprinter:
             add=stream[2 + MIN_HASHES :].copy(),
             chain=hashlib.blake2b(b"graphsvc chain 1", key=key).digest()[:32],
         )
-        self._classes = _character_classes()
+        self._tables = tables()
 
     def of_messages(self, messages: Sequence[Message]) -> Fingerprint:
         """The fingerprint of what this request asks: its system prompt and its last user message."""
@@ -69,11 +65,8 @@ class Fingerprinter:
 
     def sketch(self, text: str) -> bytes:
         """Sketch of a text; empty where it has fewer than three words."""
-        normal = _normal(text)
-        if not normal:
-            return b""
-        codes = np.frombuffer(normal.encode("utf-32-le", "surrogatepass"), np.uint32)
-        signature, sample = _sketch(codes, self._classes, self._keys.sip, self._keys.multiply, self._keys.add)
+        said = words(codes_of(text), self._tables.kind, self._tables.fold, self._tables.alike)
+        signature, sample = _sketch(said, self._keys.sip, self._keys.multiply, self._keys.add)
         return bytes(signature.astype("<u4").tobytes() + sample.astype("<u4").tobytes())
 
     def chain(self, messages: Sequence[Message]) -> tuple[str, ...]:
@@ -99,30 +92,7 @@ def to_caller(fingerprint: Fingerprint) -> PromptFingerprint:
 def _asked(messages: Sequence[Message]) -> str:
     system = next((m.content for m in messages if m.role == "system"), "")
     user = next((m.content for m in reversed(messages) if m.role == "user"), "")
-    return f"{system}\n{user}" if system else user
-
-
-def _normal(text: str) -> str:
-    if len(text) > MAX_CHARACTERS:
-        text = text[: MAX_CHARACTERS // 2] + " " + text[-MAX_CHARACTERS // 2 :]
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
-
-
-def _character_classes() -> UInt8s:
-    """Class of each code point below 0x30000: separator, word, digit (all alike), alone (a word by itself), ignored."""
-    classes = np.zeros(CLASSED_CODES, np.uint8)
-    for code in range(CLASSED_CODES):
-        character = chr(code)
-        if character.isdigit():
-            classes[code] = DIGIT
-        elif character.isalnum() or character == "_":
-            classes[code] = WORD
-        elif unicodedata.category(character) in ("Cf", "Mn", "Me"):
-            classes[code] = IGNORED
-    for first, last in ((0x3040, 0x30FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0x20000, 0x2FFFF)):
-        block = classes[first : last + 1]
-        block[block == WORD] = ALONE
-    return classes
+    return f"{enclosed(system)}\n{enclosed(user)}" if system else user
 
 
 @nb.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
@@ -167,48 +137,7 @@ def _sip(a: np.uint64, b: np.uint64, c: np.uint64, key: UInt64s) -> np.uint64:
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _words(codes: UInt32s, classes: UInt8s) -> UInt64s:
-    """A hash for each word: runs of letters; a run of digits counts as one same sign."""
-    out = np.empty(codes.size, np.uint64)
-    count = 0
-    inside = False
-    state = U64(0)
-    in_digits = False
-    for code in codes:
-        kind = classes[code] if code < CLASSED_CODES else WORD
-        if kind == IGNORED:
-            continue
-        if kind in (SEPARATOR, ALONE):
-            if inside:
-                out[count] = state
-                count += 1
-                inside = False
-            if kind == ALONE:
-                out[count] = (U64(0xCBF29CE484222325) ^ U64(code)) * U64(0x9E3779B97F4A7C15)
-                count += 1
-            continue
-        if not inside:
-            inside = True
-            in_digits = False
-            state = U64(0xCBF29CE484222325)
-        if kind == DIGIT:
-            if in_digits:
-                continue
-            in_digits = True
-            code = nb.uint32(48)
-        else:
-            in_digits = False
-        state = (state ^ U64(code)) * U64(0x100000001B3)
-        state ^= state >> U64(29)
-    if inside:
-        out[count] = state
-        count += 1
-    return out[:count]
-
-
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def _sketch(codes: UInt32s, classes: UInt8s, sip: UInt64s, multiply: UInt64s, add: UInt64s) -> tuple[UInt32s, UInt32s]:
-    words = _words(codes, classes)
+def _sketch(words: UInt64s, sip: UInt64s, multiply: UInt64s, add: UInt64s) -> tuple[UInt32s, UInt32s]:
     signature = np.full(MIN_HASHES, np.uint32(0xFFFFFFFF), np.uint32)
     if words.size < SHINGLE_WORDS:
         return signature[:0], signature[:0]

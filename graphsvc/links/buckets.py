@@ -53,7 +53,7 @@ def mixed(state: np.uint64, value: np.uint64) -> np.uint64:
     state = (state ^ value) * U64(0xFF51AFD7ED558CCD)
     state ^= state >> U64(32)
     state *= U64(0xC4CEB9FE1A85EC53)
-    return state ^ (state >> U64(29))  # type: ignore[no-any-return]
+    return state ^ (state >> U64(29))
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]

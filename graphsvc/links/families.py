@@ -1,10 +1,10 @@
 """Prompt families: prompts whose sketches are alike are one family.
 
 Candidates come from banded locality-sensitive hashing over the MinHash part (Indyk and Motwani 1998; Broder 1997);
-each is verified, by the estimated Jaccard similarity or, for a template inside longer texts, by the containment of the
-FracMinHash samples (Irber et al. 2022); verified ones are joined. Each bucket decides alone and in the order of its
-members' contents, so that families are a function of the set of sketches, and a bucket that nothing was added to need
-not be looked at again. Time and memory grow linearly with the sketches.
+each is verified by the Jaccard similarity that MinHash values and FracMinHash samples (Irber et al. 2022) together
+estimate; verified ones are joined. Each bucket decides alone and in the order of its members' contents, so that
+families are a function of the set of sketches, and a bucket that nothing was added to need not be looked at again.
+Time and memory grow linearly with the sketches.
 """
 
 from __future__ import annotations
@@ -25,11 +25,9 @@ SIGNATURE = 32
 SAMPLE_MAX = 64
 BAND_ROWS = 2
 THREADS = 2
-ALIKE_MIN = 0.5
-"""Jaccard similarity of shingles, estimated from both parts of the sketches."""
-CONTAINED_MIN = 0.6
-SAMPLE_MIN = 6
-"""A sample of fewer shingles estimates no containment."""
+ALIKE_MIN = 0.3
+"""Jaccard similarity of shingles, estimated from both parts of the sketches. A third of the shingles is left where one
+word in six was replaced, or where as much again was put into the slots. Texts that share less are for frames."""
 LEADERS = 8
 """Members that each newcomer to a bucket is compared with: a popular prompt costs no more than a rare one."""
 
@@ -140,8 +138,4 @@ def _alike(words: UInt32s, start: Int64s, one: int, other: int) -> bool:
         left += 1
     while right < b.size and b[right] <= reach:
         right += 1
-    one_size, other_size = left - SIGNATURE, right - SIGNATURE
-    if equal + common >= ALIKE_MIN * (SIGNATURE + one_size + other_size - common):
-        return True
-    smaller = min(one_size, other_size)
-    return bool(smaller >= SAMPLE_MIN and common >= CONTAINED_MIN * smaller)
+    return bool(equal + common >= ALIKE_MIN * (left + right - SIGNATURE - common))

@@ -91,7 +91,7 @@ def table_of(shingle: UInt32s) -> tuple[Int32s, UInt8s]:
 
 
 @nb.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _slot(shingle: np.uint32, slots: int) -> int:
+def _slot(shingle: np.uint32, slots: int) -> np.int64:
     mixed = U64(shingle) * U64(0x9E3779B97F4A7C15)
     return np.int64((mixed ^ (mixed >> U64(29))) & U64(slots - 1))
 

@@ -18,17 +18,15 @@ from hashlib import blake2b
 from pathlib import Path
 
 CASES = ("slots", "paraphrase", "reordered", "wrapper", "truncated", "hidden", "script", "code", "mixed")
-SYNONYMS = dict(
-    pair.split("/")
-    for pair in (
-        "want/need write/compose provide/give explain/describe answer/reply short/brief use/employ make/create "
-        "following/below need/require should/must will/shall question/query text/passage only/just person/individual "
-        "information/details help/assist create/produce suggest/propose first/initial act/behave like/as main/principal "
-        "important/significant list/enumerate each/every story/tale show/display good/fine also/additionally "
-        "response/answer expert/specialist ensure/guarantee include/contain detailed/thorough user/client task/job "
-        "using/with words/terms begin/start useful/helpful input/entry based/built specific/particular about/regarding"
-    ).split()
-)
+SYNONYM_PAIRS = """
+want/need write/compose provide/give explain/describe answer/reply short/brief use/employ make/create following/below
+need/require should/must will/shall question/query text/passage only/just person/individual information/details
+help/assist create/produce suggest/propose first/initial act/behave like/as main/principal important/significant
+list/enumerate each/every story/tale show/display good/fine also/additionally response/answer expert/specialist
+ensure/guarantee include/contain detailed/thorough user/client task/job using/with words/terms begin/start
+useful/helpful input/entry based/built specific/particular about/regarding
+"""
+SYNONYMS = dict(re.findall(r"(\w+)/(\w+)", SYNONYM_PAIRS))
 LOOK_ALIKE = str.maketrans("aeopcxyiAEOPCXBHKMT", "аеорсхуіАЕОРСХВНКМТ")
 UNSEEN = "\u200b\u200c\u200d\u2060\u00ad\ufeff\u034f"
 SCRIPTS = {
@@ -43,12 +41,13 @@ UNSPACED = {"han": range(0x4E00, 0x8E00), "thai": range(0x0E01, 0x0E2F), "kana":
 
 @dataclass(frozen=True)
 class Texts:
-    """`frames`: sentences for templates, `habits`: others that innocents write; `contents`: what goes into slots;
-    `code`: programs; `problems`: a benchmark; `facts`: its sentences one by one."""
+    """`frames`: sentences for templates, `habits`: others that innocents write; `contents`: what goes into slots, `others`: more
+    of that sort; `code`: programs; `problems`: a benchmark; `facts`: its sentences one by one."""
 
     frames: list[str]
     habits: list[str]
     contents: list[str]
+    others: list[str]
     code: list[str]
     problems: list[str]
     facts: list[str]
@@ -100,7 +99,7 @@ def texts_of(folder: Path) -> Texts:
     contents = sorted({*problems, *(text for text in arena if len(text) < 3000)})
     code = sorted({one["response"] for one in programs if len(one["response"]) > 80})
     facts = sorted({one for text in problems for one in sentences(text) if len(one.split()) > 5})
-    return Texts(frames[::2], frames[1::2], contents, code, problems, facts)
+    return Texts(frames[::2], frames[1::2], contents[::2], contents[1::2], code, problems, facts)
 
 
 def sentences(text: str) -> list[str]:
@@ -108,7 +107,10 @@ def sentences(text: str) -> list[str]:
 
 
 def sent_prompts(texts: Texts, families: int, size: int, strangers: int, seed: int) -> list[Sent]:
-    """`families` of `size` prompts for every case, and `strangers` that belong to none; shuffled."""
+    """`families` of `size` prompts for every case, and `strangers` that belong to none; shuffled.
+
+    Some more strangers, `quoted`, are whole texts that also stand in slots of families.
+    """
     deck = Deck(texts, seed)
     out: list[Sent] = []
     for case in CASES:
@@ -116,7 +118,8 @@ def sent_prompts(texts: Texts, families: int, size: int, strangers: int, seed: i
             rng = random.Random(f"{seed} {case} {family}")
             out.extend(Sent(case, family, text) for text in _family(case, deck.deal(6), texts, rng, size))
     rng = random.Random(f"{seed} strangers")
-    out.extend(Sent("stranger", -1, text) for text in rng.sample(texts.contents, strangers))
+    out.extend(Sent("stranger", -1, text) for text in rng.sample(texts.others, strangers))
+    out.extend(Sent("quoted", -1, text) for text in rng.sample(texts.contents, strangers // 8))
     rng.shuffle(out)
     return out
 
@@ -154,6 +157,7 @@ def _stranger(texts: Texts, rng: random.Random) -> str:
 def _family(case: str, frame: list[str], texts: Texts, rng: random.Random, size: int) -> Iterator[str]:
     scripts = [*SCRIPTS, *UNSPACED]
     script = rng.choice(scripts)
+    harness = _clipped(rng.choice(texts.code), 50, rng)
     for _ in range(size):
         content = _clipped(rng.choice(texts.contents), 25, rng)
         text = _filled(frame, content, 3)
@@ -171,7 +175,7 @@ def _family(case: str, frame: list[str], texts: Texts, rng: random.Random, size:
             case "script":
                 text = _in_script(text, script)
             case "code":
-                text = _with_code(frame[:4], rng.choice(texts.code), rng)
+                text = _with_code(frame[:4], harness, rng.choice(texts.code), rng)
             case "mixed":
                 text = _hidden(_wrapped(_filled([_paraphrased(one, rng, 0.2) for one in frame], content, 3), rng), rng)
         yield text
@@ -257,14 +261,9 @@ def _foreign(word: str, script: str) -> str:
     return "".join(letter[digest[at] % len(letter)] for at in range(2 + digest[0] % 5))
 
 
-def _with_code(frame: Sequence[str], code: str, rng: random.Random) -> str:
-    """A frame of sentences and of fixed code around a program that changes."""
-    harness = (
-        "import sys\nimport json\nfrom pathlib import Path\n\ndef run(path: Path) -> dict:\n    data = json.loads("
-        "path.read_text())\n    result = solve(data)\n    return {'ok': True, 'result': result}\n\nif __name__ == "
-        "'__main__':\n    print(json.dumps(run(Path(sys.argv[1]))))\n"
-    )
-    return f"{' '.join(frame)}\n```python\n{_clipped(code, 30, rng)}\n\n{harness}```"
+def _with_code(frame: Sequence[str], harness: str, code: str, rng: random.Random) -> str:
+    """A frame of sentences and of a program's code, `harness`, around code that changes."""
+    return f"{' '.join(frame)}\n```python\n{_clipped(code, 30, rng)}\n\n{harness}\n```"
 
 
 def _hidden_template(texts: Texts, deck: Deck, rng: random.Random) -> Callable[[], str]:

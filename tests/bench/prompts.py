@@ -43,7 +43,7 @@ def main() -> None:
         return
     texts = texts_of(Path(options.prompts))
     speed(texts)
-    families(sent_prompts(texts, families=40, size=8, strangers=8_000, seed=options.seed))
+    families(sent_prompts(texts, families=40, size=8, strangers=4_000, seed=options.seed))
     for prompts in (5, 20):
         frames(accounts(texts, prompts, rings=15, innocents=600, seed=options.seed), prompts)
 
@@ -68,10 +68,12 @@ def families(sent: Sequence[Sent]) -> None:
     for family, one in zip(found, sent, strict=True):
         members.setdefault(family, []).append(one)
     truth = Counter((one.case, one.family) for one in sent if one.family >= 0)
-    said = right = 0
+    said = quoted = 0
     hit: Counter[str] = Counter()
     for group in members.values():
-        said += _pairs(len(group))
+        apart = [one for one in group if one.case != "quoted"]
+        said += _pairs(len(apart))
+        quoted += (len(group) - len(apart)) * bool(apart)
         for (case, _), count in Counter((one.case, one.family) for one in group if one.family >= 0).items():
             hit[case] += _pairs(count)
     right = hit.total()
@@ -80,6 +82,7 @@ def families(sent: Sequence[Sent]) -> None:
         _line(case="family", change=case, recall=round(hit[case] / meant[case], 3), pairs=meant[case])
     recall = right / sum(meant.values())
     _line(case="family", change="all", precision=round(right / max(said, 1), 4), recall=round(recall, 3))
+    _line(case="family", quoted_texts=sum(one.case == "quoted" for one in sent), taken_into_families=quoted)
 
 
 def frames(people: Sequence[Account], prompts: int) -> None:
