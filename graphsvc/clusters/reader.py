@@ -27,6 +27,7 @@ from graphsvc.clusters.layout import (
     Run,
 )
 from graphsvc.clusters.lifecycle import FACTS, THING, Look
+from graphsvc.clusters.taken import Taken, TakenRow, taken_from
 from graphsvc.errors import BadInput, NotFound
 
 SortKey = Literal["probability", "size", "last_activity", "growth"]
@@ -248,6 +249,12 @@ class ResultsReader:
     def top_evidence(self, cluster_id: str) -> list[EvidenceRow]:
         """The first three pieces of evidence."""
         return self.evidence(cluster_id, TOP_EVIDENCE)
+
+    def taken(self, cluster_id: str) -> Taken:
+        """What the members of a cluster took."""
+        which = "WHERE cluster = (SELECT ordinal FROM clusters WHERE id = ?)"
+        rows = self._rows(f"SELECT {', '.join(TakenRow.__annotations__)} FROM taken {which}", (cluster_id,))  # noqa: S608
+        return taken_from([TakenRow(*row) for row in rows])
 
     def account(self, account_id: str) -> AccountRow:
         """Raises NotFound where the last run did not see the account."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from graphsvc.clusters.evidence import cluster_evidence
@@ -52,6 +53,7 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
     reader = ResultsReader(places.results)
     previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
     results = _judge(settings, observed, previous, report)
+    results = replace(results, taken=_taken(tables, results))
     published = previous is not None or not reader.current()
     if published:
         report("writing", 0.95)
@@ -99,6 +101,12 @@ def with_past(results: Results, previous: ResultsReader | None, material: Materi
     before = previous.past() if previous is not None else Past()
     last = previous.look() if previous is not None else None
     return replace(results, past=carried(before, last, look_of(results), things), material=material)
+
+
+def _taken(tables: LinkTables, results: Results) -> pa.Table:
+    ordinals = pc.index_in(results.accounts["cluster_id"], value_set=results.clusters["id"].combine_chunks())
+    clusters = pc.fill_null(ordinals, -1).to_numpy()
+    return tables.taken(results.run.as_of_ms, results.accounts["account_id"], clusters)
 
 
 def write_scores(path: Path, results: Results) -> None:
