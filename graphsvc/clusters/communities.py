@@ -20,11 +20,11 @@ ROUNDS_MAX = 32
 LEAST_GAIN = 1e-9
 
 
-def communities(a: Int32s, b: Int32s, bits: Float64s, nodes: int, toll_bits: float) -> Int32s:
-    """Group of each node, int32[nodes]. Pairs a[i], b[i] carry bits[i]; a node without pairs is a group of its own."""
-    graph = _symmetric(a, b, bits, nodes)
-    size: Float64s = np.ones(nodes)
-    group = np.arange(nodes, dtype=np.int32)
+def communities(a: Int32s, b: Int32s, bits: Float64s, size: Float64s, toll_bits: float) -> Int32s:
+    """Group of each node, int32[nodes]. Pairs a[i], b[i] carry bits[i]; a node without pairs is a group of its own.
+    `size` float64[nodes]: the accounts that each node stands for."""
+    graph = _symmetric(a, b, bits, len(size))
+    group = np.arange(len(size), dtype=np.int32)
     while True:
         found = _moved(graph.indptr.astype(np.int64), graph.indices.astype(np.int32), graph.data, size, toll_bits)
         _, found = np.unique(found, return_inverse=True)

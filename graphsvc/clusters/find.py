@@ -1,7 +1,8 @@
-"""Clusters: groups of accounts that pairs of strong evidence hold together.
+"""Clusters: groups of accounts that evidence holds together.
 
-Whatever pairs connect is only a candidate: one chance link would chain two rings, or a ring and an office, into one.
-Within it, groups must earn their keep (see communities), and each is then split into its connected parts.
+Strong pairs seed them. Whatever pairs connect is only a candidate: one chance link would chain two rings, or a ring and
+an office, into one. Within it, groups must earn their keep (see communities), and each is split into its connected
+parts. Weaker evidence then extends the seeds (see extend).
 """
 
 from __future__ import annotations
@@ -9,32 +10,53 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from graphsvc.clusters.communities import communities
+from graphsvc.clusters.constraints import NONE, Constraints, united
+from graphsvc.clusters.extend import extended
+from graphsvc.links.pairs import BITS_MIN, Evidence, evidence_of
 from graphsvc.links.view import LinkView
 
-TOLL_BITS = 0.3
-"""Mean evidence between two groups' accounts above which they are one. Measured on simulated worlds: from 0.2 to 0.8
-the share of rings found changes little; below, chains join innocents to rings; above, sparse rings fall apart."""
+TOLL_BITS = 1.0
+"""Mean evidence between two groups' accounts above which they are one. An eighth of what a strong pair has: with less,
+chains join innocents to rings; with more, sparse rings fall apart into parts that weaker evidence must find again."""
 
 Int32s = npt.NDArray[np.int32]
+Float32s = npt.NDArray[np.float32]
 
 
-def find_clusters(view: LinkView, pairs: pa.Table, toll_bits: float = TOLL_BITS) -> Int32s:
+def find_clusters(
+    view: LinkView, pairs: pa.Table, constraints: Constraints = NONE, evidence: Evidence | None = None
+) -> Int32s:
     """Cluster of each account, int32[N]: ordinals in the order of the first member, -1 for accounts in none.
 
-    The result depends on the accounts and pairs alone, not on the order of the pairs nor on what accounts are called.
+    `pairs` below BITS_MIN are left aside. `evidence` is what accounts share, if it is at hand. Accounts that must lie
+    together do, and those that must lie apart do, which wins where the two contradict each other. The result depends on
+    the accounts, their evidence and constraints alone, not on the order of any nor on what accounts are called.
     """
-    accounts = len(view.accounts)
-    a, b, bits = (pairs[name].to_numpy() for name in ("a", "b", "bits"))
+    strong = pairs["bits"].to_numpy() >= BITS_MIN
+    a, b, bits = (pairs[name].to_numpy()[strong] for name in ("a", "b", "bits"))
     place = _places(view, a, b, bits)
-    low, high = np.minimum(place[a], place[b]), np.maximum(place[a], place[b])
-    order = np.lexsort((high, low))
-    group = communities(low[order], high[order], bits[order].astype(np.float64), accounts, toll_bits)[place]
-    inside = group[a] == group[b]
-    return _ordinals(_components(a[inside], b[inside], accounts))
+    seeds = _seeds(a, b, bits, place, constraints)
+    grown = extended(evidence_of(view) if evidence is None else evidence, seeds, place, constraints)
+    return _ordinals(grown)
+
+
+def _seeds(a: Int32s, b: Int32s, bits: Float32s, place: Int32s, constraints: Constraints) -> Int32s:
+    """int32[N]: groups of strong pairs, each named by the row of its first account."""
+    every = np.arange(len(place), dtype=np.int32)
+    must = constraints.must
+    unit = united(every, must[:, 0], must[:, 1], np.ones(len(must)), place, constraints)
+    one, other = unit[a], unit[b]
+    between = one != other
+    one, other, bits = one[between], other[between], bits[between]
+    low, high = np.minimum(place[one], place[other]), np.maximum(place[one], place[other])
+    order = np.lexsort((bits, high, low))
+    size = np.zeros(len(place))
+    size[place] = np.bincount(unit, minlength=len(place))
+    group = communities(low[order], high[order], bits[order].astype(np.float64), size, TOLL_BITS)[place]
+    inside = group[one] == group[other]
+    return united(unit, one[inside], other[inside], bits[inside], place, constraints)
 
 
 def _places(view: LinkView, a: Int32s, b: Int32s, bits: npt.NDArray[np.float32]) -> Int32s:
@@ -48,12 +70,6 @@ def _places(view: LinkView, a: Int32s, b: Int32s, bits: npt.NDArray[np.float32])
     place = np.empty(accounts, np.int32)
     place[np.lexsort((strongest, np.bincount(ends, minlength=accounts), *acts))] = np.arange(accounts, dtype=np.int32)
     return place
-
-
-def _components(a: Int32s, b: Int32s, accounts: int) -> Int32s:
-    graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(accounts, accounts))
-    component: Int32s = connected_components(graph, directed=False)[1].astype(np.int32)
-    return component
 
 
 def _ordinals(component: Int32s) -> Int32s:
