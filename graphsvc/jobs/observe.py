@@ -16,6 +16,7 @@ from graphsvc.errors import BadInput
 from graphsvc.events.record import LabelRecord
 from graphsvc.ledger.base import Ledger
 from graphsvc.links.pairs import pairs
+from graphsvc.links.priors import fitted_priors
 from graphsvc.links.tables import LinkTables
 from graphsvc.links.view import LinkView
 
@@ -81,9 +82,16 @@ def observe(tables: LinkTables, ledger: Ledger, as_of_ms: int, report: Report) -
 
 
 def observed(view: LinkView, labels: pa.Table, offset: int) -> Observed:
-    """The pairs and clusters of a view."""
-    found = pairs(view)
+    """The pairs and clusters of a view, by priors that its labels and bans tell."""
+    found = pairs(view, priors=fitted_priors(view, _known_abusive(view, labels)))
     return Observed(view, found, find_clusters(view, found), labels, offset)
+
+
+def _known_abusive(view: LinkView, labels: pa.Table) -> npt.NDArray[np.bool_]:
+    """bool[N]: accounts that a label calls abusive, or that are banned."""
+    known: npt.NDArray[np.bool_] = view.accounts["banned"].to_numpy() > 0
+    known[labels.filter(pc.equal(labels["verdict"], "abusive"))["account"].to_numpy()] = True
+    return known
 
 
 def view_of(network: Network) -> LinkView:
