@@ -6,13 +6,25 @@ from functools import partial
 
 import flask
 
+from graphsvc.clusters.taken import large
 from graphsvc.ui import cluster, queue, reference, words
 from graphsvc.ui.door import Door
 from graphsvc.ui.parts import Parts
 from graphsvc.ui.problem import as_page
 from graphsvc.ui.sessions import Sessions
 
-FILTERS = (words.kind, words.percent, words.moment, words.iso, words.label, words.short, words.number)
+FILTERS = (
+    words.kind,
+    words.percent,
+    words.share,
+    words.moment,
+    words.day,
+    words.iso,
+    words.label,
+    words.short,
+    words.number,
+    large,
+)
 
 
 def blueprint(parts: Parts) -> flask.Blueprint:

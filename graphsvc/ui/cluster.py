@@ -52,6 +52,7 @@ def page(parts: Parts, cluster_id: str) -> str:
         members=_members(results.members(cluster_id)),
         picture=picture,
         missing=missing,
+        taken=results.taken(cluster_id),
     )
 
 

@@ -42,10 +42,14 @@ LABELS = {
     "instrument": "Payment instrument",
     "ip": "Network address",
     "mail_domain": "Mail domain",
+    "dataset_generation": "Training data",
     "org": "Organisation",
     "peer": "Direct dealings",
+    "prompt_extraction": "Hidden instructions",
     "prompt_family": "Prompt template",
+    "step_by_step": "Step-by-step reasoning",
     "tls": "Client program (TLS)",
+    "tool_trace": "Traces of tool use",
 }
 
 
@@ -68,6 +72,16 @@ def percent(share: float) -> str:
 
 def number(count: int) -> str:
     return f"{count:,}"
+
+
+def share(part: float) -> str:
+    """A counted share, which may be none or all."""
+    return "<1%" if 0 < part < 0.005 else f"{part:.0%}"
+
+
+def day(at_ms: int) -> str:
+    """UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
 def moment(at_ms: int) -> str:

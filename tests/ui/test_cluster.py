@@ -105,3 +105,25 @@ def test_a_picture_of_few(count: int) -> None:
 
 def _dangling() -> Edge:
     return Edge("account:1", "device:not-shown", "USES_DEVICE", 0, 0, 1)
+
+
+def test_what_was_taken_is_said_in_a_sentence_and_in_tables(pages: Site) -> None:
+    page = soup(pages.client().get(f"/clusters/{pages.cluster(FARM[0])}").text)
+    taken = page.select_one("section.taken")
+    assert taken is not None
+    assert taken.select("p")[0].text.startswith(
+        "In 2 weeks 16 accounts took 900 exchanges, 1.8 million output tokens, mostly code (68%) and mathematics (22%), "
+        "most asking for step-by-step reasoning, from model-x and "
+    )
+    assert [row.text for row in taken.select("table.weeks td.n")] == ["300", "600,000", "600", "1.2 million"]
+    assert [one["width"] for one in taken.select("table.weeks rect.fill")] == ["50.0", "100.0"]
+    assert "Breadth 0.8 bits, uniformity 0.40" in taken.text
+    assert HOSTILE in taken.text
+    assert not taken.select("script")
+
+
+def test_a_cluster_that_took_nothing_says_so(pages: Site) -> None:
+    taken = soup(pages.client().get(f"/clusters/{pages.cluster(RELAY[0])}").text).select_one("section.taken")
+    assert taken is not None
+    assert "No exchange of these accounts is known." in taken.text
+    assert not taken.select("table")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.find import find_clusters
@@ -13,6 +15,7 @@ from graphsvc.clusters.ids import stable_ids
 from graphsvc.clusters.results import ResultsReader, Run, Verdicts, results_of, write_results
 from graphsvc.graph.picture import ClusterGraph, Edge, Node
 from graphsvc.links.pairs import pairs
+from graphsvc.links.taken import MONDAY_MS, TAKEN, WEEK_MS
 from graphsvc.links.view import LinkView
 from tests.links.worlds import DAY_MS, START_MS, event, view
 
@@ -85,8 +88,33 @@ def write_world(seen: LinkView, path: Path) -> ResultsReader:
     run = Run(seen.as_of_ms, 99, "m-2026-11-21-1a2b3c4d", seen.as_of_ms)
     confirmed = np.isin(names, CONFIRMED)
     statuses = {ids[of[RELAY[0]]]: "confirmed", ids[of[OFFICE[0]]]: "dismissed"}
-    write_results(path, results_of(run, seen, clusters, ids, verdicts, evidence, confirmed, statuses))
+    results = results_of(run, seen, clusters, ids, verdicts, evidence, confirmed, statuses)
+    write_results(path, replace(results, taken=_taken(of[FARM[0]])))
     return ResultsReader(path)
+
+
+def _taken(cluster: int) -> pa.Table:
+    """What one cluster took in two weeks: rows of part, name, week, accounts, exchanges, tokens in and out."""
+    first, second = START_MS - START_MS % WEEK_MS + MONDAY_MS - WEEK_MS, START_MS - START_MS % WEEK_MS + MONDAY_MS
+    rows = [
+        *(
+            ("all", "", week, a, n, n * 400, n * 2_000)
+            for week, a, n in ((0, 16, 900), (first, 9, 300), (second, 16, 600))
+        ),
+        *(
+            ("area", name, 0, 16, n, n * 400, n * 2_000)
+            for name, n in (("code", 540), ("mathematics", 180), ("unknown", 80))
+        ),
+        ("technique", "step_by_step", 0, 12, 500, 200_000, 1_000_000),
+        *(("model", name, 0, 16, n, n * 400, n * 2_000) for name, n in (("model-x", 700), (HOSTILE, 200))),
+    ]
+    return pa.table(
+        [
+            pa.array(column, field.type)
+            for column, field in zip(zip(*((cluster, *row, 0.8, 0.5) for row in rows), strict=True), TAKEN, strict=True)
+        ],
+        schema=TAKEN,
+    )
 
 
 def _joined(clusters: Int32s, together: Bools) -> Int32s:

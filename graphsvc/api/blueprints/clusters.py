@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from graphsvc.api import answers
 from graphsvc.api.operation import Operation, operation, query
 from graphsvc.api.services import services
+from graphsvc.api.taken import ClusterDetail, cluster_detail
 from graphsvc.clusters.results import ClusterFilter
 from graphsvc.errors import BadInput
 
@@ -58,11 +59,14 @@ def list_clusters() -> answers.ClusterPage:
 
 
 @operation(
-    blueprint, Operation("GET", "/v1/clusters/{cluster_id}", "One cluster", "read", answers.Cluster, problems=(404,))
+    blueprint,
+    Operation(
+        "GET", "/v1/clusters/{cluster_id}", "One cluster, and what it took", "read", ClusterDetail, problems=(404,)
+    ),
 )
-def get_cluster(cluster_id: str) -> answers.Cluster:
+def get_cluster(cluster_id: str) -> ClusterDetail:
     results = services().results
-    return answers.cluster(results.cluster(cluster_id), results.top_evidence(cluster_id))
+    return cluster_detail(results.cluster(cluster_id), results.top_evidence(cluster_id), results.taken(cluster_id))
 
 
 @operation(
