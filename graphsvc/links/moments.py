@@ -46,6 +46,10 @@ class Moments:
         """Moments of each account."""
         return np.diff(self.start)
 
+    def moved(self, by_ms: int) -> Moments:
+        """The same, so much later."""
+        return Moments(self.start, self.at_ms + by_ms, np.where(self.end_ms == NEVER, NEVER, self.end_ms + by_ms))
+
     def ended(self) -> Moments:
         """Those after which the account came back."""
         return _picked(self.start, self.at_ms, self.end_ms != NEVER, self.end_ms)
@@ -188,15 +192,14 @@ def judge(
     ends: bool,
     days: int,
     rates: Float64s,
-) -> tuple[Int32s, Int32s, Float64s, Float64s, Int64s, Int64s]:
+) -> tuple[Int32s, Int32s, Float64s, Int64s, Int64s]:
     """For each pair, over the trials of `one` with moments of `other` within half an hour: how many were answered, on
-    how many days, how many would be by chance, the log2 likelihood ratio, and the first and last answered trial.
+    how many days, the log2 likelihood ratio, and the first and last answered trial.
 
     The likelihood that one hand answers is the mean of those at `rates`; its answers come on top of chance.
     """
     count = np.zeros(one.size, np.int32)
     on_days = np.zeros(one.size, np.int32)
-    expected = np.zeros(one.size, np.float64)
     bits = np.zeros(one.size, np.float64)
     first_ms = np.full(one.size, NEVER, np.int64)
     last_ms = np.zeros(one.size, np.int64)
@@ -217,7 +220,6 @@ def judge(
                 q *= _share_ending(at_ms, trial_end_ms[place], everyone, everyone_end, before_ms, after_ms)
                 answered = answered and -before_ms <= ending[first] - trial_end_ms[place] <= after_ms
             q = min(q, 0.99)
-            expected[pair] += q
             for index in range(rates.size):
                 hit = q + rates[index] * (1.0 - q)
                 ratio[index] += np.log2(hit / q) if answered else np.log2((1.0 - hit) / (1.0 - q))
@@ -229,7 +231,7 @@ def judge(
                 last_ms[pair] = max(last_ms[pair], at_ms)
         best = ratio.max()
         bits[pair] = best + np.log2(np.mean(np.exp2(ratio - best)))
-    return count, on_days, expected, bits, first_ms, last_ms
+    return count, on_days, bits, first_ms, last_ms
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pyarrow as pa
-from scipy.special import gammainc
 
 from graphsvc.links.moments import (
     DAY_MS,
@@ -32,7 +31,9 @@ from graphsvc.links.moments import (
 )
 
 DEGREE_MAX = 500
-STRATA = (16, 128, DEGREE_MAX)
+STRATA = (4, 16, 64, DEGREE_MAX)
+SHIFTS_MS = tuple(minutes * 60_000 for minutes in (-29, -23, -19, -17, -13, -11, -7, -3, 3, 7, 11, 13, 17, 19, 23, 29))
+"""By how much the null moves moments: within the hour, and whole minutes, so that who works by the clock still does."""
 FALSE_MAX = 0.05
 BITS_MAX = 10.0
 """Timing alone never counts for more: what it is drawn from, a few seconds, an unknown cause outside can also share."""
@@ -79,7 +80,7 @@ class Kind:
     ends: bool = False
 
 
-HAND_OVER = Kind("hand_over", 0, 15_000, 2, 1)
+HAND_OVER = Kind("hand_over", 0, 10_000, 1, 1)
 COOLDOWN = Kind("cooldown", 30_000, 30_000, 2, 2, ends=True)
 SYNCHRONY = Kind("synchrony", 10_000, 10_000, 3, 3)
 """A program asks again within seconds; a hand takes longer. What happens on one day only, a lesson, a contest or an
@@ -109,15 +110,18 @@ class Candidates:
     other: Int32s
     degree: Int32s
 
+    def turned(self) -> Candidates:
+        """With one and other exchanged."""
+        return Candidates(self.other, self.one, self.degree)
+
 
 @dataclass(frozen=True)
 class Judged:
-    """By pair: how many trials were answered, on how many days, how many by chance (`expected`), the log2 likelihood
-    ratio, and the first and last answered trial."""
+    """By pair: how many trials were answered, on how many days, the log2 likelihood ratio, and the first and last
+    answered trial."""
 
     count: Int32s
     days: Int32s
-    expected: Float64s
     bits: Float64s
     first_ms: Int64s
     last_ms: Int64s
@@ -144,11 +148,15 @@ def timings_of(starts: Moments, rests: Moments, shared: Shared) -> pa.Table:
     return pa.concat_tables(found).sort_by(order).combine_chunks()
 
 
-def accepted(p: Float64s, tests: int, level: float) -> Bools:
-    """Which of so many tests hold at this false-discovery rate; those of them that are not in `p` have p = 1."""
-    ordered = np.sort(p)
-    below = np.flatnonzero(ordered <= level * np.arange(1, len(p) + 1) / max(tests, 1))
-    return np.asarray(p <= (ordered[below[-1]] if len(below) else -1.0))
+def accepted(score: Float64s, null: Float64s, rounds: float, level: float) -> Bools:
+    """Which scores hold at this false-discovery rate, given those that as many pairs reach in so many rounds of the
+    null: of all that are as high, the null reaches too few (Benjamini and Hochberg 1995, with p-values from
+    permutations, Phipson and Smyth 2010; Storey and Tibshirani 2003)."""
+    order = np.argsort(-score, kind="stable")
+    as_high = np.searchsorted(np.sort(-score), -score[order], side="right")
+    false = (np.searchsorted(np.sort(-null), -score[order], side="right") + 1) / rounds
+    below = np.flatnonzero(false <= level * as_high)
+    return np.asarray(score >= (score[order[below[-1]]] if len(below) else np.inf))
 
 
 def _shared(database: duckdb.DuckDBPyConnection, accounts: int) -> Shared:
@@ -161,23 +169,41 @@ def _shared(database: duckdb.DuckDBPyConnection, accounts: int) -> Shared:
 
 
 def _found(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> pa.Table:
-    """The pairs of one kind that hold."""
+    """The pairs of one kind that hold, each stratum by itself."""
+    null = [_reached(kind, trials, targets.moved(by_ms), shared) for by_ms in SHIFTS_MS]
+    null_score, null_stratum = (np.concatenate([one[place] for one in null]) for place in range(2))
     pairs = _candidates(kind, trials, targets, shared)
-    judged = _judged(kind, trials, targets, pairs.one, pairs.other)
+    judged = _judged(kind, trials, targets, pairs)
+    # Where there is no direction, the null has each pair twice: either of the two is moved.
+    rounds = len(SHIFTS_MS) * (2.0 if trials is targets else 1.0)
     if trials is targets:
-        judged = _milder(judged, _judged(kind, trials, targets, pairs.other, pairs.one))
-    p = np.where((judged.count >= kind.least) & (judged.days >= kind.days), _tail(judged), 1.0)
-    stratum = np.searchsorted(STRATA, pairs.degree)
-    tests = _tests(kind, trials, targets, shared)
-    held = np.zeros(len(p), np.bool_)
+        judged = _milder(judged, _judged(kind, trials, targets, pairs.turned()))
+    score, stratum = _score(kind, judged), _stratum(pairs)
+    held = np.zeros(len(score), np.bool_)
     for place in range(len(STRATA)):
         within = stratum == place
-        held[within] = accepted(p[within], int(tests[place]), FALSE_MAX)
-    return _table(kind, pairs, judged, held & (p < 1.0) & (judged.bits > 0.0))
+        held[within] = accepted(score[within], null_score[null_stratum == place], rounds, FALSE_MAX)
+    return _table(kind, pairs, judged, held & (score > 0.0))
+
+
+def _reached(kind: Kind, trials: Moments, moved: Moments, shared: Shared) -> tuple[Float64s, Int64s]:
+    """Scores above nothing, and strata, of pairs whose targets have been moved."""
+    pairs = _candidates(kind, trials, moved, shared)
+    score = _score(kind, _judged(kind, trials, moved, pairs))
+    return score[score > 0.0], _stratum(pairs)[score > 0.0]
+
+
+def _score(kind: Kind, judged: Judged) -> Float64s:
+    enough = (judged.count >= kind.least) & (judged.days >= kind.days)
+    return np.where(enough, np.maximum(judged.bits, 0.0), 0.0)
+
+
+def _stratum(pairs: Candidates) -> Int64s:
+    return np.searchsorted(STRATA, pairs.degree)
 
 
 def _candidates(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> Candidates:
-    """Pairs with at least `kind.least` coincidences; of a kind that has no direction each pair once."""
+    """Pairs with at least `kind.least` coincidences; where trials and targets are the same each pair once."""
     one, other, degree = _coincidences(kind, trials, targets, shared)
     if trials is targets:
         one, other = np.minimum(one, other), np.maximum(one, other)
@@ -194,54 +220,39 @@ def _coincidences(kind: Kind, trials: Moments, targets: Moments, shared: Shared)
     """Accounts of the trial and of the target, and the degree of a thing that they share; once for each such thing."""
     sets = [trials] if trials is targets else [trials, targets]
     account = np.concatenate([one.account for one in sets])
-    at_ms = np.concatenate([one.at_ms for one in sets])
+    # A window that reaches back is one that reaches forward from earlier trials.
+    back_ms = 0 if trials is targets else kind.before_ms
+    at_ms = np.concatenate([trials.at_ms - back_ms, *(one.at_ms for one in sets[1:])])
     is_trial = np.arange(len(at_ms)) < len(trials.at_ms)
     is_target = np.arange(len(at_ms)) >= len(at_ms) - len(targets.at_ms)
     order = np.lexsort((is_target, at_ms))
-    window_ms = max(kind.before_ms, kind.after_ms)
     trial, target, degree = together(
-        order, account, at_ms, is_trial, is_target, shared.start, shared.group, shared.degree, window_ms
+        order, account, at_ms, is_trial, is_target, shared.start, shared.group, shared.degree, back_ms + kind.after_ms
     )
     return account[trial], account[target], degree
 
 
-def _judged(kind: Kind, trials: Moments, targets: Moments, one: Int32s, other: Int32s) -> Judged:
+def _judged(kind: Kind, trials: Moments, targets: Moments, pairs: Candidates) -> Judged:
     order = np.argsort(targets.at_ms, kind="stable")
     whole_ms = targets.at_ms[order[-1]] - targets.at_ms[order[0]] if len(order) else 0
     return Judged(
         *judge(
-            one, other, trials.start, trials.at_ms, trials.end_ms, targets.start, targets.at_ms, targets.end_ms,
-            targets.at_ms[order], targets.end_ms[order], kind.before_ms, kind.after_ms, kind.ends,
+            pairs.one, pairs.other, trials.start, trials.at_ms, trials.end_ms, targets.start, targets.at_ms,
+            targets.end_ms, targets.at_ms[order], targets.end_ms[order], kind.before_ms, kind.after_ms, kind.ends,
             1 + int(whole_ms) // DAY_MS, np.array(RATES),
         )
     )  # fmt: skip
 
 
 def _milder(one: Judged, other: Judged) -> Judged:
-    """Of a kind without direction that reading which says less."""
+    """Of two readings of a pair the one that says less."""
     return Judged(
         count=np.minimum(one.count, other.count),
         days=np.minimum(one.days, other.days),
-        expected=np.maximum(one.expected, other.expected),
         bits=np.minimum(one.bits, other.bits),
         first_ms=np.minimum(one.first_ms, other.first_ms),
         last_ms=np.maximum(one.last_ms, other.last_ms),
     )
-
-
-def _tail(judged: Judged) -> Float64s:
-    """Probability of so many answered trials or more by chance (Poisson, which is too large rather than too small)."""
-    tail: Float64s = gammainc(np.maximum(judged.count, 1), judged.expected)
-    return tail
-
-
-def _tests(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> Int64s:
-    """How many pairs could have been found in each stratum, counted once for each thing that they share."""
-    able = [np.repeat(one.counts() >= kind.least, np.diff(shared.start)) for one in (trials, targets)]
-    trying, answering = (np.bincount(shared.group, weights=one, minlength=len(shared.degree)) for one in able)
-    pairs = trying * (trying - 1) / 2 if trials is targets else trying * answering
-    counted = np.bincount(np.searchsorted(STRATA, shared.degree), weights=pairs, minlength=len(STRATA))
-    return counted.astype(np.int64)
 
 
 def _table(kind: Kind, pairs: Candidates, judged: Judged, held: Bools) -> pa.Table:
