@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from graphsvc.errors import NotFound
 from graphsvc.links.view import LinkView
+from graphsvc.links.weights import Priors, bits_of, decay_of
 
 ROWS_TOGETHER = 16_384
 """Rows that are read to get one of them; few enough that a small cluster is read in a millisecond."""
@@ -47,7 +48,7 @@ class Material:
     - members: account_id, created_ms, first_ms, last_ms, FACTS (float32); in the order of account ids.
     - pairs: a, b (int32 places of members, a < b), bits (float32), groups (mask as in links.pairs).
     - things: type, id, degree (int32), bits (float32), of identifiers that at least two members have.
-    - holds: thing, account (places), first_ms, last_ms, count (int32).
+    - holds: thing, account (places), first_ms, last_ms, count (int32), left (float32: what decay leaves of its worth).
     - ties: a, b (places), reason, bits (float32, 0 of direct peers), count, first_ms, last_ms: what members do to each
       other that is no identifier.
     """
@@ -59,10 +60,11 @@ class Material:
     ties: pa.Table
 
 
-def material_of(view: LinkView, clusters: Int32s, pairs: pa.Table) -> Material:
-    """The material of all clusters; `clusters` is int32[N], -1 for accounts in none."""
+def material_of(view: LinkView, clusters: Int32s, pairs: pa.Table, priors: Priors | None = None) -> Material:
+    """The material of all clusters; `clusters` is int32[N], -1 for accounts in none; `priors` as the pairs were made
+    with."""
     place = _places(clusters)
-    things, holds = _shared(view, clusters, place)
+    things, holds = _shared(view, clusters, place, priors)
     return Material(
         _members(view, clusters), _pairs(clusters, place, pairs), things, holds, _ties(view, clusters, place)
     )
@@ -139,7 +141,7 @@ def _inside(clusters: Int32s, a: Int32s, b: Int32s) -> Int64s:
     return ordered
 
 
-def _shared(view: LinkView, clusters: Int32s, place: Int32s) -> tuple[pa.Table, pa.Table]:
+def _shared(view: LinkView, clusters: Int32s, place: Int32s, priors: Priors | None) -> tuple[pa.Table, pa.Table]:
     """Things that at least two members of a cluster have, and who has them."""
     account, identifier = (view.links[name].to_numpy() for name in ("account", "identifier"))
     degree = view.identifiers["degree"].to_numpy()
@@ -153,11 +155,15 @@ def _shared(view: LinkView, clusters: Int32s, place: Int32s) -> tuple[pa.Table, 
     head = np.r_[True, (what[1:] != what[:-1]) | (of_thing[1:] != of_thing[:-1])][: len(rows)]
     cluster = of_thing[head]
     thing = place_in(cluster)[np.cumsum(head) - 1].astype(np.int32)
-    named = view.identifiers.select(["type", "id", "degree", "bits"]).take(pa.array(what[head]))
-    things = named.add_column(0, "cluster", pa.array(cluster)).combine_chunks()
+    named = view.identifiers.select(["type", "id", "degree"]).take(pa.array(what[head]))
+    bits = bits_of(named["type"], degree[what[head]], len(view.accounts), priors)
+    things = named.add_column(0, "cluster", pa.array(cluster)).append_column("bits", pa.array(bits))
     seen = view.links.select(["first_ms", "last_ms", "count"]).take(pa.array(rows))
+    age_ms = view.links["last_ms"].to_numpy().max(initial=0) - seen["last_ms"].to_numpy()
+    left = decay_of(view.identifiers["type"].take(pa.array(what)), age_ms)
     holds = {"cluster": of_thing, "thing": thing, "account": place[account[rows]]}
-    return things, pa.table(holds | {name: seen[name] for name in seen.column_names}).combine_chunks()
+    holds |= {name: seen[name] for name in seen.column_names} | {"left": left}
+    return things.combine_chunks(), pa.table(holds).combine_chunks()
 
 
 def _ties(view: LinkView, clusters: Int32s, place: Int32s) -> pa.Table:

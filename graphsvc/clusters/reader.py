@@ -25,6 +25,7 @@ from graphsvc.clusters.layout import (
     SCHEMA_VERSION,
     Past,
     Run,
+    material_folder,
 )
 from graphsvc.clusters.lifecycle import FACTS, THING, Look
 from graphsvc.clusters.taken import Taken, TakenRow, taken_from
@@ -321,6 +322,15 @@ class ResultsReader:
         """
         found = self._connection().execute(query, {"id": cluster_id, "most": CAMPAIGN_LINKS_MAX})
         return [CampaignLink(*row) for row in found.fetchall()]
+
+    def material(self, cluster_id: str) -> tuple[Path, int] | None:
+        """The folder of what the cluster's evidence pack is made of, and its ordinal there; None where the run kept
+        none. Raises NotFound where the last run has no such cluster."""
+        rows = self._rows("SELECT material, ordinal FROM run, clusters WHERE id = ?", (cluster_id,))
+        if not rows:
+            raise self._no_cluster(cluster_id)
+        name, ordinal = rows[0]
+        return (material_folder(self._path) / name, ordinal) if name else None
 
     def look(self) -> Look:
         """The run as the lifecycle of clusters sees it."""

@@ -1,0 +1,106 @@
+"""The links of a cluster's spanning tree, with what each rests on, since when, and what its loss would part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from graphsvc.clusters.bonds import Int64s, Shared, Tree
+from graphsvc.clusters.material import Material
+from graphsvc.clusters.pack_words import bond_text
+
+REASONS_MAX = 3
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A thing that both accounts of a link have; `bits` after all discounts."""
+
+    type: str
+    id: str
+    bits: float
+
+
+@dataclass(frozen=True)
+class Bond:
+    """A link of the spanning tree. Dropped, it leaves `part` accounts apart from `rest`, but for `others` further
+    pairs between both sides. `reasons`: the strongest, of `shared` things in all."""
+
+    a: str
+    b: str
+    bits: float
+    reasons: tuple[Reason, ...]
+    shared: int
+    first_ms: int
+    last_ms: int
+    part: int
+    rest: int
+    others: int
+    text: str
+
+
+def bonds_of(material: Material, tree: Tree, what: Shared, rows: Int64s) -> tuple[Bond, ...]:
+    """The links of the tree, strongest first; `what` the pairs in `rows` share, the tree's among them."""
+    pairs, names = material.pairs, material.members["account_id"].to_pylist()
+    a, b, bits = (pairs[name].to_numpy()[tree.pair] for name in ("a", "b", "bits"))
+    left = what.left[np.searchsorted(rows, tree.pair)]
+    first, last = _times(material, left, a, b)
+    reasons = _reasons(material, left)
+    sides = zip(tree.part.tolist(), tree.rest.tolist(), tree.others.tolist(), strict=True)
+    facts = zip(a.tolist(), b.tolist(), bits.tolist(), reasons, np.diff(left.indptr).tolist(), first, last, strict=True)
+    return tuple(
+        Bond(
+            a=names[one],
+            b=names[other],
+            bits=worth,
+            reasons=why,
+            shared=many,
+            first_ms=begun,
+            last_ms=ended,
+            part=part,
+            rest=rest,
+            others=others,
+            text=bond_text(worth, why, many, part, rest, others),
+        )
+        for (one, other, worth, why, many, begun, ended), (part, rest, others) in zip(facts, sides, strict=True)
+    )
+
+
+def _reasons(material: Material, left: csr_array) -> list[tuple[Reason, ...]]:
+    """The strongest shared things of each pair."""
+    kinds, ids = (material.things[name].to_pylist() for name in ("type", "id"))
+    worth = left.data * material.things["bits"].to_numpy()[left.indices]
+    found = []
+    for start, end in zip(left.indptr[:-1].tolist(), left.indptr[1:].tolist(), strict=True):
+        order = start + np.argsort(-worth[start:end], kind="stable")[:REASONS_MAX]
+        here = [(int(left.indices[place]), float(worth[place])) for place in order if worth[place] > 0]
+        found.append(tuple(Reason(kinds[thing], ids[thing], bits) for thing, bits in here))
+    return found
+
+
+def _times(material: Material, left: csr_array, a: Int64s, b: Int64s) -> tuple[list[int], list[int]]:
+    """From when to when each pair shared: the first and last time that either of them had what both have."""
+    members, holds, ties = material.members, material.holds, material.ties
+    shape = (len(members), len(material.things))
+    ends = (holds["account"].to_numpy(), holds["thing"].to_numpy())
+    row = csr_array((np.arange(1, len(holds) + 1), ends), shape=shape)
+    pair = np.repeat(np.arange(left.shape[0]), np.diff(left.indptr))
+    first, last = np.full(len(a), np.iinfo(np.int64).max), np.zeros(len(a), np.int64)
+    for end in (a, b):
+        held = np.asarray(row[end[pair], left.indices]).ravel() - 1 if len(pair) else pair
+        np.minimum.at(first, pair, holds["first_ms"].to_numpy()[held])
+        np.maximum.at(last, pair, holds["last_ms"].to_numpy()[held])
+    place = {ends: place for place, ends in enumerate(zip(a.tolist(), b.tolist(), strict=True))}
+    for one, other, begun, ended in zip(
+        *(ties[name].to_pylist() for name in ("a", "b", "first_ms", "last_ms")), strict=True
+    ):
+        at = place.get((one, other))
+        if at is not None:
+            first[at], last[at] = min(first[at], begun), max(last[at], ended)
+    unknown = last == 0
+    since, until = (members[name].to_numpy() for name in ("first_ms", "last_ms"))
+    first[unknown] = np.minimum(since[a], since[b])[unknown]
+    last[unknown] = np.maximum(until[a], until[b])[unknown]
+    return first.tolist(), last.tolist()
