@@ -20,6 +20,7 @@ LEADERS = 8
 LOOKED_AT = 16
 """Prompts of one account and frame whose neighbours are compared, the first by content."""
 
+Bools = npt.NDArray[np.bool_]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 UInt8s = npt.NDArray[np.uint8]
@@ -34,34 +35,43 @@ def repeated(words: UInt32s, begin: Int64s, sketch: Int32s, start: Int64s) -> UI
 
     What comes back by chance grows with the number of prompts, but slower: its square root is asked for.
     """
-    most = np.int64(0)
-    total = np.int64(0)
+    most = total = np.int64(0)
     for account in range(start.size - 1):
-        size = _entries(begin, sketch, start[account], start[account + 1])
         if start[account + 1] - start[account] >= PROMPTS_MIN:
+            size = _entries(begin, sketch, start[account], start[account + 1])
             most = max(most, size)
             total += size // PROMPTS_MIN
     out = np.empty(total, np.uint32)
     count = 0
-    gathered = np.empty(most, np.uint32)
+    capacity = _slots(most)
+    owner = np.full(capacity, np.int64(-1), np.int64)
+    value, times = np.empty(capacity, np.uint32), np.empty(capacity, np.int32)
     for account in range(start.size - 1):
         prompts = start[account + 1] - start[account]
         if prompts < PROMPTS_MIN:
             continue
-        size = 0
+        slots = _slots(_entries(begin, sketch, start[account], start[account + 1]))
+        needed = max(PROMPTS_MIN, int(np.sqrt(prompts)))
         for place in range(start[account], start[account + 1]):
             for at in range(begin[sketch[place]] + SIGNATURE, begin[sketch[place] + 1]):
-                gathered[size] = words[at]
-                size += 1
-        gathered[:size].sort()
-        needed = max(PROMPTS_MIN, int(np.sqrt(prompts)))
-        run = 0
-        for at in range(size):
-            run = run + 1 if at and gathered[at] == gathered[at - 1] else 1
-            if run == needed:
-                out[count] = gathered[at]
-                count += 1
+                slot = _slot(words[at], slots)
+                while owner[slot] == account and value[slot] != words[at]:
+                    slot = (slot + 1) & (slots - 1)
+                if owner[slot] != account:
+                    owner[slot], value[slot], times[slot] = account, words[at], 0
+                times[slot] += 1
+                if times[slot] == needed:
+                    out[count] = words[at]
+                    count += 1
     return out[:count]
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+def _slots(entries: int) -> int:
+    slots = 16
+    while slots < 2 * entries:
+        slots *= 2
+    return slots
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -75,9 +85,7 @@ def _entries(begin: Int64s, sketch: Int32s, first: int, last: int) -> int:
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]
 def table_of(shingle: UInt32s) -> tuple[Int32s, UInt8s]:
     """Where each shingle stands: an open table of places, -1 where empty, and a filter of one bit in 64."""
-    slots = 16
-    while slots < 2 * shingle.size:
-        slots *= 2
+    slots = _slots(shingle.size)
     table = np.full(slots, np.int32(-1), np.int32)
     bits = np.zeros(slots * 4, np.uint8)
     for place in range(shingle.size):
@@ -203,7 +211,7 @@ def holders(
             visible = first[one + 1] - first[one]
             if ends - begins >= SAMPLE_MAX:
                 visible = np.searchsorted(named[first[one] : first[one + 1]], words[ends - 1], side="right")
-            if hits[one] >= 2 and 2 * hits[one] >= visible:
+            if hits[one] >= 3 and 3 * hits[one] >= 2 * visible:
                 if count == prompts.size:
                     prompts = np.concatenate((prompts, np.empty_like(prompts)))
                     frames = np.concatenate((frames, np.empty_like(frames)))
@@ -214,7 +222,7 @@ def holders(
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]
-def shows(
+def shown(
     words: UInt32s,
     begin: Int64s,
     sketch: Int32s,
@@ -223,13 +231,12 @@ def shows(
     held: Int32s,
     size: Int64s,
     varied: float,
-) -> Int32s:
-    """Frames, once for each account that shows them: PROMPTS_MIN prompts have it, and differ beside it.
+) -> Bools:
+    """Whether at least two accounts show each frame: PROMPTS_MIN of their prompts have it, and differ beside it.
 
     Rows are ordered by frame, account and prompt.
     """
-    out = np.empty(held.size, np.int32)
-    count = 0
+    shown = np.zeros(size.size, np.int64)
     gathered = np.empty(LOOKED_AT * SAMPLE_MAX, np.uint32)
     at = 0
     while at < held.size:
@@ -237,7 +244,7 @@ def shows(
         while end < held.size and held[end] == held[at] and account[end] == account[at]:
             end += 1
         looked = min(end - at, LOOKED_AT)
-        if looked >= PROMPTS_MIN:
+        if looked >= PROMPTS_MIN and shown[held[at]] < 2:
             total = 0
             for place in range(at, at + looked):
                 row = sketch[prompt[place]]
@@ -250,7 +257,6 @@ def shows(
                 distinct += place == 0 or gathered[place] != gathered[place - 1]
             new = (distinct - total / looked) / (looked - 1)
             if new >= max(1.0, varied * size[held[at]]):
-                out[count] = held[at]
-                count += 1
+                shown[held[at]] += 1
         at = end
-    return out[:count]
+    return shown > 1

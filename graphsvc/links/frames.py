@@ -25,7 +25,7 @@ from graphsvc.links.families import Sketches, content_keys, sketches_of
 
 FRAME_MIN = 3
 """Sampled shingles of a frame: about twelve in the text. Fewer are a turn of phrase."""
-VARIED_MIN = 0.5
+VARIED_MIN = 0.75
 """What each further prompt brings that is new, over the size of the frame. A text that is sent again with small edits
 brings less: it is a family."""
 
@@ -134,8 +134,7 @@ def _shown(
     order = np.lexsort((prompt, account, held))
     prompt, held, account = prompt[order], held[order], account[order]
     size = np.diff(first)
-    shows = kernels.shows(*text, prompt, account, held, size, VARIED_MIN)
-    shown = np.bincount(shows, minlength=len(size)) > 1
+    shown = kernels.shown(*text, prompt, account, held, size, VARIED_MIN)
     number = (np.cumsum(shown) - 1).astype(np.int32)
     ids = [_frame_id(int(named[place])) for place in first[:-1][shown]]
     kept = shown[held]

@@ -95,7 +95,7 @@ def texts_of(folder: Path) -> Texts:
     files = ("gsm8k_train.jsonl", "gsm8k_test.jsonl")
     problems = [json.loads(line)["question"] for name in files for line in (folder / name).open(encoding="utf-8")]
     frames = [sentence for text in [*roles, *played, *tools[:400]] for sentence in sentences(text)]
-    frames = sorted({one for one in frames if 6 <= len(one.split()) <= 40})
+    frames = _unlike(sorted({one for one in frames if 6 <= len(one.split()) <= 40}))
     contents = sorted({*problems, *(text for text in arena if len(text) < 3000)})
     code = sorted({one["response"] for one in programs if len(one["response"]) > 80})
     facts = sorted({one for text in problems for one in sentences(text) if len(one.split()) > 5})
@@ -104,6 +104,19 @@ def texts_of(folder: Path) -> Texts:
 
 def sentences(text: str) -> list[str]:
     return [part.strip() for part in re.split(r"(?<=[.!?])\s+", text) if part.strip()]
+
+
+def _unlike(given: Sequence[str]) -> list[str]:
+    """Sentences without those that are for the greater part in earlier ones."""
+    seen: set[tuple[str, ...]] = set()
+    kept: list[str] = []
+    for sentence in given:
+        words = sentence.lower().split()
+        runs = {tuple(words[start : start + 3]) for start in range(len(words) - 2)}
+        if 2 * len(runs & seen) < len(runs):
+            kept.append(sentence)
+        seen |= runs
+    return kept
 
 
 def sent_prompts(texts: Texts, families: int, size: int, strangers: int, seed: int) -> list[Sent]:

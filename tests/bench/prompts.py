@@ -112,7 +112,8 @@ def frames(people: Sequence[Account], prompts: int) -> None:
 
 
 def at_size(count: int) -> None:
-    """Accounts of five distinct prompts, of 1 kB as sketches go; one in fifty is in a ring of 20 with one frame."""
+    """Accounts of five distinct prompts, of 1 kB as sketches go: one in fifty is in a ring of 20 with one frame, a fifth
+    of all prompts stand under one of 100 vendors' prompts, and each has a dozen phrases from a long-tailed language."""
     rng = np.random.default_rng(3)
     prompts, sampled = 5 * count, 40
     words = rng.integers(2**32, size=(prompts, 32 + sampled), dtype=np.uint32)
@@ -120,6 +121,12 @@ def at_size(count: int) -> None:
     member = np.arange(prompts) // 5 < count // 50
     common = (rng.integers(2**32, size=(count // 20 + 1, 8), dtype=np.uint32))[ring]
     words[member, 32:40] = common[member]
+    under = np.flatnonzero(rng.random(prompts) < 0.2)
+    vendor = rng.integers(100, size=len(under))
+    theirs = rng.integers(2**32, size=(100, 48), dtype=np.uint32)[vendor]
+    kept = rng.random((len(under), 32)) < 0.5
+    words[under, :32] = np.where(kept, theirs[:, :32], words[under, :32])
+    words[under, 44:60] = theirs[:, 32:]
     phrases = np.minimum(rng.zipf(1.3, size=(prompts, 12)), 2**31).astype(np.uint32) * np.uint32(2654435761)
     words[:, 60:] = phrases
     words[:, 32:].sort(axis=1)
