@@ -54,10 +54,6 @@ class Evidence(Struct, frozen=True):
     counter: bool
 
 
-class EvidenceList(Struct, frozen=True):
-    items: list[Evidence]
-
-
 class Cluster(Struct, frozen=True):
     """`probability` is that of being abusive, with its interval; `confirmed` counts accounts labelled abusive;
     `campaign_id` is shared by the clusters that seem to have one operator behind them."""

@@ -7,10 +7,12 @@ tree for each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.sparse import coo_array, csc_array, csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
@@ -21,6 +23,7 @@ from graphsvc.links.weights import GROUPS, HUB_CUT, groups_of
 Bools = npt.NDArray[np.bool_]
 Float64s = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,42 @@ def _meeting(parent: Int64s, depth: Int64s, a: Int64s, b: Int64s) -> Int64s:
     return met
 
 
+def with_weaker(material: Material) -> Material:
+    """The material with weaker pairs too, where its pairs leave the cluster in parts: what is weak for two accounts may
+    have joined two groups of them. For each thing one member stands for each part, and the parts are tied in a row."""
+    a, b = (material.pairs[end].to_numpy() for end in ("a", "b"))
+    members = len(material.members)
+    graph = coo_array((np.ones(len(a), np.int8), (a, b)), shape=(members, members))
+    count, part = connected_components(graph, directed=False)
+    if count < 2:
+        return material
+    ends = _across(material, part)
+    worth = shared(material, ends[:, 0], ends[:, 1]).by_group
+    new = pa.table(
+        {
+            "cluster": np.repeat(material.members["cluster"].to_numpy()[:1], len(ends)),
+            "a": ends[:, 0],
+            "b": ends[:, 1],
+            "bits": worth.sum(axis=1),
+            "groups": (worth > 0).astype(np.int64) @ (1 << np.arange(len(GROUPS))),
+        }
+    ).cast(material.pairs.schema)
+    return replace(material, pairs=pa.concat_tables([material.pairs, new.filter(pc.greater(new["bits"], 0))]))
+
+
+def _across(material: Material, part: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """int32[P, 2]: members of different parts who have a thing in common, the lower place first."""
+    holds = material.holds
+    thing, account = holds["thing"].to_numpy(), holds["account"].to_numpy()
+    order = np.lexsort((account, -holds["left"].to_numpy(), part[account], thing))
+    thing, account = thing[order], account[order]
+    first = np.r_[True, (thing[1:] != thing[:-1]) | (part[account[1:]] != part[account[:-1]])][: len(thing)]
+    thing, account = thing[first], account[first]
+    same = thing[1:] == thing[:-1]
+    ends = np.sort(np.stack([account[:-1][same], account[1:][same]], axis=1), axis=1)
+    return np.unique(ends, axis=0).astype(np.int32)
+
+
 @dataclass(frozen=True)
 class Shared:
     """What pairs share: for pair p and thing t of less than a hub `left` [p, t] is what decay leaves of it, and
@@ -115,8 +154,8 @@ class Shared:
         return rows, (self.by_group[rows] - _by_group(rest, self.bits, self.group)).sum(axis=1)
 
 
-def shared(material: Material, rows: Int64s) -> Shared:
-    """What the pairs in these rows share."""
+def shared(material: Material, a: Ints, b: Ints) -> Shared:
+    """What the pairs of members a[p] and b[p] share."""
     things, holds = material.things, material.holds
     useful = things["degree"].to_numpy() < HUB_CUT
     thing, account = holds["thing"].to_numpy(), holds["account"].to_numpy()
@@ -125,7 +164,6 @@ def shared(material: Material, rows: Int64s) -> Shared:
     held = coo_array(
         (holds["left"].to_numpy()[use].astype(np.float64), (account[use], thing[use])), shape=shape
     ).tocsr()
-    a, b = (material.pairs[end].to_numpy()[rows] for end in ("a", "b"))
     left = csr_array(held[a].minimum(held[b]))
     left.sort_indices()
     bits, group = things["bits"].to_numpy(), groups_of(things["type"])

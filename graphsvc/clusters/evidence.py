@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from graphsvc.clusters.words import sentence
 from graphsvc.links.view import LinkView
-from graphsvc.links.weights import GROUPS, HUB_CUT, groups_of
+from graphsvc.links.weights import GROUPS, HUB_CUT, Priors, bits_of, groups_of
 
 EVIDENCE_MAX = 8
 COUNTER_MAX = 3
@@ -61,14 +61,15 @@ class Shares:
         return Shares(**{name: column[rows] for name, column in vars(self).items()})
 
 
-def cluster_evidence(view: LinkView, clusters: Int32s, pairs: pa.Table) -> pa.Table:
+def cluster_evidence(view: LinkView, clusters: Int32s, pairs: pa.Table, priors: Priors | None = None) -> pa.Table:
     """Evidence rows of all clusters, by cluster and rank (from 1; evidence first, then counter-evidence).
 
     `clusters` is int32[N], -1 for accounts in none. `bits` is what sharing the identifier is worth, `accounts` how many
     members have it, `outside` how many others; of direct peers and of a network alone the identifier id is empty.
+    `priors` are those that the pairs were weighed by.
     """
     size = np.bincount(clusters[clusters >= 0])
-    shares = _shares(view, clusters)
+    shares = _shares(view, clusters, priors)
     types = view.identifiers["type"]
     group = groups_of(types)
     against = _against(view, shares, size)
@@ -82,7 +83,7 @@ def cluster_evidence(view: LinkView, clusters: Int32s, pairs: pa.Table) -> pa.Ta
     return _ranked(pa.concat_tables(tables))
 
 
-def _shares(view: LinkView, clusters: Int32s) -> Shares:
+def _shares(view: LinkView, clusters: Int32s, priors: Priors | None) -> Shares:
     cluster = clusters[view.links["account"].to_numpy()]
     inside = np.flatnonzero((cluster >= 0) & (view.identifiers["degree"].to_numpy()[view.links["identifier"]] >= 2))
     cluster, identifier = cluster[inside], view.links["identifier"].to_numpy()[inside]
@@ -92,12 +93,14 @@ def _shares(view: LinkView, clusters: Int32s) -> Shares:
     if not len(new):
         return Shares(*(np.empty(0, dtype) for dtype in ("i4", "i4", "i4", "i4", "f4", "i8", "i8")))
     accounts = np.diff(np.r_[new, len(order)]).astype(np.int32)
+    degree = view.identifiers["degree"].to_numpy()[identifier[new]]
+    types = view.identifiers["type"].take(pa.array(identifier[new]))
     shares = Shares(
         cluster=cluster[new],
         identifier=identifier[new],
         accounts=accounts,
-        outside=view.identifiers["degree"].to_numpy()[identifier[new]] - accounts,
-        bits=view.identifiers["bits"].to_numpy()[identifier[new]],
+        outside=degree - accounts,
+        bits=bits_of(types, degree, len(view.accounts), priors),
         first_ms=np.minimum.reduceat(view.links["first_ms"].to_numpy()[inside], new),
         last_ms=np.maximum.reduceat(view.links["last_ms"].to_numpy()[inside], new),
     )

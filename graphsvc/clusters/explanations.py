@@ -64,7 +64,7 @@ class Explanation:
 class Case:
     """A cluster to explain: of `members` accounts; things in columns, and who has which (1 in [n, things]); `bits` of
     its pairs, of each by group [p, g], and the degree of the `rarest` thing that it shares (0: of none, it rests on
-    direct dealings or hand-overs)."""
+    direct dealings or hand-overs). The pairs hold `whole` members together, in the largest part."""
 
     members: int
     kind: npt.NDArray[np.object_]
@@ -77,6 +77,7 @@ class Case:
     bits: Float64s
     by_group: Float64s
     rarest: Int64s
+    whole: int
 
     def widest(self, kinds: tuple[str, ...], low: int = 0, high: int | None = None) -> tuple[int, int]:
         """Of things of these kinds with a degree from `low` to below `high`: members that have the one that most of
@@ -104,6 +105,7 @@ def case_of(material: Material, rows: Int64s, shared: Shared) -> Case:
     has = csr_array((np.ones(len(holds), np.int64), ends), shape=(len(members), len(things)))
     degree = things["degree"].to_numpy().astype(np.int64)
     names = ("gap_cv", "hour_entropy", "family_repeat_share", "events")
+    a, b = (material.pairs[end].to_numpy()[rows].astype(np.int64) for end in ("a", "b"))
     return Case(
         members=len(members),
         kind=things["type"].to_numpy(zero_copy_only=False),
@@ -111,11 +113,12 @@ def case_of(material: Material, rows: Int64s, shared: Shared) -> Case:
         has=has,
         facts={name: members[name].to_numpy().astype(np.float64) for name in names},
         created_ms=members["created_ms"].to_numpy(),
-        a=material.pairs["a"].to_numpy()[rows].astype(np.int64),
-        b=material.pairs["b"].to_numpy()[rows].astype(np.int64),
+        a=a,
+        b=b,
         bits=material.pairs["bits"].to_numpy()[rows].astype(np.float64),
         by_group=shared.by_group,
         rarest=_rarest(shared.left, degree),
+        whole=largest_part(len(members), a, b),
     )
 
 
@@ -150,13 +153,14 @@ def _tried(
         explained = explained + np.maximum(case.bits - case.by_group.sum(axis=1), 0)
     left = (case.bits - explained >= BITS_MIN) | (explained <= 0)
     held = largest_part(case.members, case.a[left], case.b[left])
-    return Explanation(code, name, _outcome(sign.there, held, case.members), sign.figure, held)
+    return Explanation(code, name, _outcome(sign.there, held, case.whole), sign.figure, held)
 
 
-def _outcome(sign: bool, held: int, members: int) -> Outcome:
-    if not sign or held == members:
+def _outcome(sign: bool, held: int, whole: int) -> Outcome:
+    """`whole`: how many hold together with all the evidence."""
+    if not sign or held >= whole:
         return "no"
-    return "explains" if held <= MOST * members else "in_part"
+    return "explains" if held <= MOST * whole else "in_part"
 
 
 def _chance(case: Case) -> Explanation:
@@ -168,7 +172,7 @@ def _chance(case: Case) -> Explanation:
         f"{count:,} of {len(case.bits):,} pairs share only things that {COMMON_DEGREE} and more accounts have, several "
         "of them together."
     )
-    outcome = _outcome(count > 0, held, case.members)
+    outcome = _outcome(count > 0, held, case.whole)
     return Explanation("chance", "A coincidence of common things", outcome, figure, held)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import networkx as nx
 import numpy as np
 
-from graphsvc.clusters.bonds import Float64s, Int64s, Tree, shared, spanning_tree
+from graphsvc.clusters.bonds import Float64s, Int64s, Tree, shared, spanning_tree, with_weaker
 from graphsvc.clusters.discounts import Discount, discounts_of
 from graphsvc.clusters.explanations import Explanation, case_of, explanations
 from graphsvc.clusters.material import Material
@@ -21,8 +21,9 @@ from graphsvc.clusters.pack_words import pack_text
 
 PAIRS_MAX = 100_000
 """Pairs that one analysis looks at: those of the tree, and the strongest."""
-STEPS_MAX = 300_000
+STEPS_MAX = 200_000
 """Steps from account to account in the search for betweenness: beyond them it is estimated from a sample."""
+STEPS_A_MEMBER = 4
 BROKERS_MAX = 10
 CORES_MAX = 3
 CORE_NAMES_MAX = 20
@@ -70,12 +71,13 @@ def pack_of(material: Material, accounts: int) -> Pack:
     """The pack of the cluster that the material is of; `accounts` is how many the run saw.
 
     Bonds come strongest first; `weakest` are those whose loss breaks the cluster, weakest first."""
+    material = with_weaker(material)
     pairs, names = material.pairs, material.members["account_id"].to_pylist()
     a, b = (pairs[end].to_numpy().astype(np.int64) for end in ("a", "b"))
     bits = pairs["bits"].to_numpy().astype(np.float64)
     tree = spanning_tree(len(names), a, b, bits)
     rows = _looked_at(tree, bits)
-    what = shared(material, rows)
+    what = shared(material, a[rows], b[rows])
     bonds = bonds_of(material, tree, what, rows)
     graph = _graph(len(names), a[rows], b[rows])
     tried = tuple(explanations(case_of(material, rows, what)))
@@ -128,8 +130,7 @@ def _brokers(graph: nx.Graph[int], names: list[str]) -> tuple[Broker, ...]:
     cuts = sorted(nx.articulation_points(graph))
     if not cuts:
         return ()
-    edges = max(graph.number_of_edges(), 1)
-    sample = max(4, STEPS_MAX // edges)
+    sample = max(4, STEPS_MAX // (graph.number_of_edges() + STEPS_A_MEMBER * len(graph)))
     central = nx.betweenness_centrality(graph, k=None if sample >= len(graph) else sample, seed=0)
     order = sorted(cuts, key=lambda member: (-central[member], names[member]))[:BROKERS_MAX]
     return tuple(Broker(names[member], float(central[member]), _without(graph, member)) for member in order)

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from graphsvc.clusters.bonds import Int64s, Shared, Tree
 from graphsvc.clusters.material import Material
 from graphsvc.clusters.pack_words import bond_text
+from graphsvc.links.pairs import BITS_MIN
 
 REASONS_MAX = 3
 
@@ -26,7 +27,8 @@ class Reason:
 @dataclass(frozen=True)
 class Bond:
     """A link of the spanning tree. Dropped, it leaves `part` accounts apart from `rest`, but for `others` further
-    pairs between both sides. `reasons`: the strongest, of `shared` things in all."""
+    pairs between both sides. `reasons`: the strongest, of `shared` things in all. `weak`: too little for two accounts
+    alone, but part of what two groups of them share."""
 
     a: str
     b: str
@@ -38,6 +40,7 @@ class Bond:
     part: int
     rest: int
     others: int
+    weak: bool
     text: str
 
 
@@ -62,7 +65,8 @@ def bonds_of(material: Material, tree: Tree, what: Shared, rows: Int64s) -> tupl
             part=part,
             rest=rest,
             others=others,
-            text=bond_text(worth, why, many, part, rest, others),
+            weak=worth < BITS_MIN,
+            text=bond_text(worth, why, many, part, rest, others, weak=worth < BITS_MIN),
         )
         for (one, other, worth, why, many, begun, ended), (part, rest, others) in zip(facts, sides, strict=True)
     )

@@ -39,6 +39,8 @@ class Link(Protocol):
     def part(self) -> int: ...
     @property
     def rest(self) -> int: ...
+    @property
+    def weak(self) -> bool: ...
 
 
 class Worth(Protocol):
@@ -60,7 +62,9 @@ def thing(identifier_type: str) -> str:
     return THINGS.get(identifier_type) or identifier_type.replace("_", " ")
 
 
-def bond_text(bits: float, reasons: Sequence[Why], shared: int, part: int, rest: int, others: int) -> str:
+def bond_text(
+    bits: float, reasons: Sequence[Why], shared: int, part: int, rest: int, others: int, *, weak: bool
+) -> str:
     """One line on a link of the tree."""
     kinds = list(dict.fromkeys(thing(one.type) for one in reasons))
     what = f"both have the same {_listed(kinds)}" if kinds else "they deal with each other or follow on each other"
@@ -68,7 +72,8 @@ def bond_text(bits: float, reasons: Sequence[Why], shared: int, part: int, rest:
     fate = f"{_count(part, 'account')} would be apart from the other {rest:,}"
     if others:
         fate = f"{_count(others, 'further pair')} would still join its two sides, of {part:,} and {rest:,} accounts"
-    return f"{bits:.1f} bits: {what}{more}. Without this link {fate}."
+    little = ", too little for two accounts alone" if weak else ""
+    return f"{bits:.1f} bits{little}: {what}{more}. Without this link {fate}."
 
 
 def discount_text(
@@ -109,6 +114,9 @@ def _held(members: int, parts: Sequence[int], bonds: Sequence[Link]) -> str:
     reach = f"{min(bits):.1f} to {max(bits):.1f} bits (median {float(np.median(bits)):.1f})"
     text = f"{members:,} accounts are held together by {_count(len(bonds), 'link')} of {reach}, seen from {span}"
     text += f", mostly by a shared {_listed(kinds, 'or')}." if kinds else "."
+    weak = sum(bond.weak for bond in bonds)
+    if weak:
+        text += f" {_count(weak, 'link')} of them would be too little for two accounts alone."
     if len(parts) > 1:
         text += f" No pair joins its {len(parts):,} parts, the largest of {parts[0]:,} accounts."
     return text

@@ -18,7 +18,7 @@ def test_the_strongest_identifiers_come_first(detected: Detected) -> None:
     rows = _of(detected, "ring00")
     assert [row["identifier_id"] for row in rows] == ["card", "phone", "campus-nat"]
     assert [row["rank"] for row in rows] == [1, 2, 3]
-    assert rows[0]["text"] == "14 of 17 accounts pay with the same instrument; nobody else does: 9.5 bits."
+    assert rows[0]["text"] == "14 of 17 accounts pay with the same instrument; nobody else does: 9.4 bits."
     assert (rows[0]["accounts"], rows[0]["outside"], rows[0]["counter"]) == (14, 0, False)
 
 

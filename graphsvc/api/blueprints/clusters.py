@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 import flask
 from msgspec import Meta, Struct
 
-from graphsvc.api import answers
+from graphsvc.api import answers, packs
 from graphsvc.api.operation import Operation, operation, query
 from graphsvc.api.services import services
 from graphsvc.api.taken import ClusterDetail, cluster_detail
+from graphsvc.clusters.packs import pack_for
 from graphsvc.clusters.results import ClusterFilter
 from graphsvc.errors import BadInput
 
@@ -37,6 +38,10 @@ class ListQuery(Struct, frozen=True):
 class MembersQuery(Struct, frozen=True):
     cursor: str | None = None
     limit: Limit = 100
+
+
+class EvidenceQuery(Struct, frozen=True):
+    max_bonds: Annotated[int, Meta(ge=0, le=10_000)] = 200
 
 
 class GraphQuery(Struct, frozen=True):
@@ -98,14 +103,16 @@ def get_members(cluster_id: str) -> answers.MemberPage:
         "/v1/clusters/{cluster_id}/evidence",
         "What holds a cluster together, and what speaks against it",
         "read",
-        answers.EvidenceList,
-        problems=(404,),
+        packs.EvidencePack,
+        query=EvidenceQuery,
+        problems=(404, 422),
     ),
 )
-def get_evidence(cluster_id: str) -> answers.EvidenceList:
+def get_evidence(cluster_id: str) -> packs.EvidencePack:
+    given = query(EvidenceQuery)
     results = services().results
-    results.cluster(cluster_id)
-    return answers.EvidenceList([answers.evidence(row) for row in results.evidence(cluster_id)])
+    pack = pack_for(results, cluster_id)
+    return packs.evidence_pack(results.evidence(cluster_id), pack, given.max_bonds)
 
 
 @operation(
