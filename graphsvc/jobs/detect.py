@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from graphsvc.cases.decisions import DecisionStore
 from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.ids import stable_ids
 from graphsvc.clusters.lifecycle import carried, look_of
@@ -49,7 +50,8 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
         tables = LinkTables(places.links)
         sync_tables(tables, ledger, report)
         moment_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
-        observed = observe(tables, ledger, moment_ms, report)
+        decided = DecisionStore(places.cases).pairs(moment_ms)
+        observed = observe(tables, ledger, moment_ms, report, decided)
     reader = ResultsReader(places.results)
     previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
     results = _judge(settings, observed, previous, report)
@@ -87,11 +89,11 @@ def _judge(settings: Settings, observed: Observed, previous: ResultsReader | Non
             high=prediction.cluster_high,
             kinds=prediction.cluster_kind,
         ),
-        evidence=cluster_evidence(view, prediction.clusters, observed.pairs),
+        evidence=cluster_evidence(view, prediction.clusters, observed.pairs, observed.priors),
         confirmed=confirmed,
         statuses=previous.statuses() if previous is not None else None,
     )
-    return with_past(results, previous, material_of(view, prediction.clusters, observed.pairs))
+    return with_past(results, previous, material_of(view, prediction.clusters, observed.pairs, observed.priors))
 
 
 def with_past(results: Results, previous: ResultsReader | None, material: Material) -> Results:

@@ -11,14 +11,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnn.network import LABEL_SCHEMA, Network
+from graphsvc.cases.decisions import Pair
+from graphsvc.clusters.constraints import NONE, Constraints
 from graphsvc.clusters.find import find_clusters
 from graphsvc.errors import BadInput
 from graphsvc.events.record import LabelRecord
+from graphsvc.jobs.decided import constraints_in
 from graphsvc.ledger.base import Ledger
-from graphsvc.links.pairs import pairs
+from graphsvc.links.pairs import evidence_of, pairs_of
 from graphsvc.links.priors import fitted_priors
 from graphsvc.links.tables import LinkTables
 from graphsvc.links.view import LinkView
+from graphsvc.links.weights import Priors
 
 Report = Callable[[str, float], None]
 
@@ -34,13 +38,15 @@ def part(report: Report, start: float, end: float) -> Report:
 
 @dataclass(frozen=True)
 class Observed:
-    """What is known as of `view.as_of_ms`. `offset` is the ledger's at that time of looking."""
+    """What is known as of `view.as_of_ms`. `offset` is the ledger's at that time of looking; `priors` are those that
+    pairs were weighed by."""
 
     view: LinkView
     pairs: pa.Table
     clusters: npt.NDArray[np.int32]
     labels: pa.Table
     offset: int
+    priors: Priors
 
     @property
     def network(self) -> Network:
@@ -70,21 +76,27 @@ def latest_ms(tables: LinkTables, ledger: Ledger) -> int:
     return max(tables.latest_ms, decided)
 
 
-def observe(tables: LinkTables, ledger: Ledger, as_of_ms: int, report: Report) -> Observed:
-    """The network as of a moment, from link tables that are up to date."""
+def observe(
+    tables: LinkTables, ledger: Ledger, as_of_ms: int, report: Report, decided: Sequence[Pair] = ()
+) -> Observed:
+    """The network as of a moment, from link tables that are up to date. `decided`: what people decided by then of which
+    accounts are of one hand; training leaves it out, as clusters would tell of what is to be learnt."""
     report("linking accounts", 0.3)
     offset = tables.offset
     view = tables.view(as_of_ms)
     if not view.accounts.num_rows:
         raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
     report("weighing pairs", 0.5)
-    return observed(view, label_table(view, [stored.label for stored in ledger.labels(as_of_ms)]), offset)
+    labels = label_table(view, [stored.label for stored in ledger.labels(as_of_ms)])
+    return observed(view, labels, offset, constraints_in(view, decided))
 
 
-def observed(view: LinkView, labels: pa.Table, offset: int) -> Observed:
+def observed(view: LinkView, labels: pa.Table, offset: int, constraints: Constraints = NONE) -> Observed:
     """The pairs and clusters of a view, by priors that its labels and bans tell."""
-    found = pairs(view, priors=fitted_priors(view, _known_abusive(view, labels)))
-    return Observed(view, found, find_clusters(view, found), labels, offset)
+    priors = fitted_priors(view, _known_abusive(view, labels))
+    evidence = evidence_of(view, priors)
+    found = pairs_of(evidence)
+    return Observed(view, found, find_clusters(view, found, constraints, evidence), labels, offset, priors)
 
 
 def _known_abusive(view: LinkView, labels: pa.Table) -> npt.NDArray[np.bool_]:

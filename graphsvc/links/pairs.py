@@ -65,8 +65,12 @@ class Evidence:
 def pairs(view: LinkView, bits_min: float = BITS_MIN, priors: Priors | None = None) -> pa.Table:
     """Pairs of at least `bits_min` bits: a, b (int32 rows of accounts, a < b), bits (float32), groups (int16 mask whose
     bit g stands for GROUPS[g]); sorted by a and b. `priors` by type stand in for the shipped ones."""
-    evidence = evidence_of(view, priors)
-    bounds = np.linspace(0, len(view.accounts), CHUNKS + 1).astype(np.int64)
+    return pairs_of(evidence_of(view, priors), bits_min)
+
+
+def pairs_of(evidence: Evidence, bits_min: float = BITS_MIN) -> pa.Table:
+    """The same, where what accounts share is at hand."""
+    bounds = np.linspace(0, len(evidence.start) - 1, CHUNKS + 1).astype(np.int64)
     with ThreadPoolExecutor(THREADS) as threads:
         found = list(threads.map(lambda at: _chunk(evidence, at[0], at[1], bits_min), pairwise(bounds.tolist())))
     columns = [np.concatenate([part[place] for part in found]) for place in range(4)]
