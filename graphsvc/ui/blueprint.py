@@ -6,6 +6,7 @@ from functools import partial
 
 import flask
 
+from graphsvc.clusters.chronicle import event_text
 from graphsvc.clusters.taken import large
 from graphsvc.ui import cluster, queue, reference, words
 from graphsvc.ui.door import Door
@@ -24,6 +25,7 @@ FILTERS = (
     words.short,
     words.number,
     large,
+    event_text,
 )
 
 

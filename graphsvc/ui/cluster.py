@@ -7,9 +7,11 @@ from math import ceil
 
 import flask
 import numpy as np
+from werkzeug import Response
 
-from graphsvc.clusters.results import AccountRow, EvidenceRow
-from graphsvc.errors import BadInput, Unavailable
+from graphsvc.clusters.packs import pack_for
+from graphsvc.clusters.results import AccountRow, ClusterRow, EvidenceRow
+from graphsvc.errors import BadInput, NotFound, Unavailable
 from graphsvc.ui.parts import Parts
 from graphsvc.ui.picture import Picture, drawn
 
@@ -37,10 +39,19 @@ class Strength:
     share: float
 
 
-def page(parts: Parts, cluster_id: str) -> str:
-    """Raises NotFound where the last run has no such cluster."""
-    results = parts.results
-    row = results.cluster(cluster_id)
+def page(parts: Parts, cluster_id: str) -> str | Response:
+    """The page; of a cluster that became part of another the way there. Raises NotFound where the last run has no such
+    cluster."""
+    try:
+        return _page(parts, parts.results.cluster(cluster_id))
+    except NotFound as error:
+        if error.see:
+            return flask.redirect(flask.url_for("pages.cluster", cluster_id=error.see, _anchor="history"))
+        raise
+
+
+def _page(parts: Parts, row: ClusterRow) -> str:
+    results, cluster_id = parts.results, row.id
     evidence = results.evidence(cluster_id)
     picture, missing = _picture(parts, cluster_id)
     return flask.render_template(
@@ -53,6 +64,9 @@ def page(parts: Parts, cluster_id: str) -> str:
         picture=picture,
         missing=missing,
         taken=results.taken(cluster_id),
+        pack=pack_for(results, cluster_id),
+        history=results.history(cluster_id),
+        joined=results.campaign_links(cluster_id),
     )
 
 

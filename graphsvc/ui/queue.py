@@ -37,13 +37,14 @@ class Wish(Struct, frozen=True, omit_defaults=True):
     min_probability: Annotated[float, Meta(ge=0, le=1)] | None = None
     min_size: Annotated[int, Meta(ge=1, le=10**12)] | None = None
     identifier: str | None = None
+    campaign: str | None = None
     innocent: bool = False
     sort: SortKey = "probability"
     cursor: str | None = None
 
     @property
     def filtered(self) -> bool:
-        return any((self.kind, self.status, self.min_probability, self.min_size, self.identifier))
+        return any((self.kind, self.status, self.min_probability, self.min_size, self.identifier, self.campaign))
 
     @property
     def shows_innocent(self) -> bool:
@@ -97,7 +98,8 @@ def _filter(wish: Wish) -> ClusterFilter:
     floor = wish.min_probability
     if not wish.shows_innocent:
         floor = max(SUSPICIOUS, floor or 0.0)
-    return ClusterFilter(wish.kind, wish.status, floor, wish.min_size, _identifier(wish.identifier))
+    identifier = _identifier(wish.identifier)
+    return ClusterFilter(wish.kind, wish.status, floor, wish.min_size, identifier, wish.campaign)
 
 
 def _identifier(text: str | None) -> tuple[str, str] | None:

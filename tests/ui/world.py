@@ -12,8 +12,10 @@ import pyarrow as pa
 from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.find import find_clusters
 from graphsvc.clusters.ids import stable_ids
+from graphsvc.clusters.material import material_of
 from graphsvc.clusters.results import ResultsReader, Run, Verdicts, results_of, write_results
 from graphsvc.graph.picture import ClusterGraph, Edge, Node
+from graphsvc.jobs.detect import with_past
 from graphsvc.links.pairs import pairs
 from graphsvc.links.taken import MONDAY_MS, TAKEN, WEEK_MS
 from graphsvc.links.view import LinkView
@@ -89,7 +91,8 @@ def write_world(seen: LinkView, path: Path) -> ResultsReader:
     confirmed = np.isin(names, CONFIRMED)
     statuses = {ids[of[RELAY[0]]]: "confirmed", ids[of[OFFICE[0]]]: "dismissed"}
     results = results_of(run, seen, clusters, ids, verdicts, evidence, confirmed, statuses)
-    write_results(path, replace(results, taken=_taken(of[FARM[0]])))
+    material = material_of(seen, clusters, linked)
+    write_results(path, with_past(replace(results, taken=_taken(of[FARM[0]])), None, material))
     return ResultsReader(path)
 
 
