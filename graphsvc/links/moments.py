@@ -31,28 +31,33 @@ Int64s = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Moments:
-    """Those of account a are `at_ms[start[a]:start[a+1]]`, ascending; `end_ms` is when a quiet time ends, or NEVER."""
+    """Those of account a are `at_ms[start[a]:start[a+1]]`, ascending; `end_ms` is when a quiet time ends, or NEVER.
+    `account`, `by_time_ms` and `end_by_time_ms` are of all, in order of time."""
 
     start: Int64s
     at_ms: Int64s
     end_ms: Int64s
+    account: Int32s
+    by_time_ms: Int64s
+    end_by_time_ms: Int64s
 
-    @property
-    def account(self) -> Int32s:
-        """Row of each moment's account."""
-        return np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
+    @staticmethod
+    def of(start: Int64s, at_ms: Int64s, end_ms: Int64s) -> Moments:
+        account = np.repeat(np.arange(len(start) - 1, dtype=np.int32), np.diff(start))
+        order = np.argsort(at_ms, kind="stable")
+        return Moments(start, at_ms, end_ms, account[order], at_ms[order], end_ms[order])
 
-    def counts(self) -> Int64s:
-        """Moments of each account."""
-        return np.diff(self.start)
+    def picked(self, kept: Bools) -> Moments:
+        """Those kept."""
+        return _picked(self.start, self.at_ms, self.end_ms, kept)
 
-    def moved(self, by_ms: int) -> Moments:
-        """The same, so much later."""
-        return Moments(self.start, self.at_ms + by_ms, np.where(self.end_ms == NEVER, NEVER, self.end_ms + by_ms))
+    def often(self, least: int) -> Moments:
+        """Those of accounts that have so many."""
+        return self.picked(np.repeat(np.diff(self.start) >= least, np.diff(self.start)))
 
     def ended(self) -> Moments:
         """Those after which the account came back."""
-        return _picked(self.start, self.at_ms, self.end_ms != NEVER, self.end_ms)
+        return self.picked(self.end_ms != NEVER)
 
 
 def moments_of(
@@ -64,12 +69,12 @@ def moments_of(
     """
     start = np.searchsorted(account, np.arange(accounts + 1)).astype(np.int64)
     begins, rests, end_ms = _moments(start, occurred_ms, status)
-    return _picked(start, occurred_ms, begins, end_ms), _picked(start, occurred_ms, rests, end_ms)
+    return _picked(start, occurred_ms, end_ms, begins), _picked(start, occurred_ms, end_ms, rests)
 
 
-def _picked(start: Int64s, at_ms: Int64s, kept: Bools, end_ms: Int64s) -> Moments:
+def _picked(start: Int64s, at_ms: Int64s, end_ms: Int64s, kept: Bools) -> Moments:
     before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
-    return Moments(before[start], at_ms[kept], end_ms[kept])
+    return Moments.of(before[start], at_ms[kept], end_ms[kept])
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]
@@ -89,62 +94,68 @@ def _moments(start: Int64s, at_ms: Int64s, status: npt.NDArray[np.int16]) -> tup
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]
+def by_thing(
+    start: Int64s, thing: Int32s, things: int, account: Int32s, by_time_ms: Int64s
+) -> tuple[Int64s, Int32s, Int64s]:
+    """Moments, given in order of time, once for each thing that their account a has, `thing[start[a]:start[a+1]]`:
+    where each thing's begin, their accounts and their times, in order of things and, for each, of time."""
+    begin = np.zeros(things + 1, np.int64)
+    for a in account:
+        for link in range(start[a], start[a + 1]):
+            begin[thing[link] + 1] += 1
+    begin = np.cumsum(begin)
+    following = begin[:-1].copy()
+    out_account = np.empty(begin[-1], np.int32)
+    out_ms = np.empty(begin[-1], np.int64)
+    for place in range(account.size):
+        a = account[place]
+        for link in range(start[a], start[a + 1]):
+            at = following[thing[link]]
+            out_account[at], out_ms[at] = a, by_time_ms[place]
+            following[thing[link]] = at + 1
+    return begin, out_account, out_ms
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def together(
-    order: Int64s,
-    account: Int32s,
-    at_ms: Int64s,
-    is_trial: Bools,
-    is_target: Bools,
-    groups: Int64s,
-    group: Int32s,
+    trial_begin: Int64s,
+    trial: Int32s,
+    trial_ms: Int64s,
+    target_begin: Int64s,
+    target: Int32s,
+    target_ms: Int64s,
     degree: Int32s,
+    by_ms: int,
     window_ms: int,
 ) -> tuple[Int32s, Int32s, Int32s]:
-    """Trials and targets (places of moments) of two accounts that share a group, target after trial by at most
-    `window_ms`, and the group's degree. `order` is by time; the groups of account a are `group[groups[a]:groups[a+1]]`.
-
-    One pass in order of time; each group remembers its moments by a list that runs backwards.
-    """
-    entries = 0
-    for place in order:
-        entries += groups[account[place] + 1] - groups[account[place]]
-    moment = np.empty(entries, np.int32)
-    before = np.empty(entries, np.int32)
-    newest = np.full(degree.size, -1, np.int32)
+    """Accounts of trials, moved by `by_ms`, and of targets that come at most `window_ms` later, of two accounts that
+    share a thing, and its degree; once for each thing. Both as `by_thing` gives them."""
     out = np.empty((3, 1024), np.int32)
-    near = np.empty(CROWD, np.int32)
-    count = used = 0
-    for place in order:
-        a = account[place]
-        for link in range(groups[a], groups[a + 1]):
-            g = group[link]
-            if is_target[place]:
-                found = 0
-                entry = newest[g]
-                while entry >= 0 and at_ms[place] - at_ms[moment[entry]] <= window_ms:
-                    if account[moment[entry]] != a:
-                        if found == CROWD:
-                            found = 0
-                            break
-                        near[found] = moment[entry]
-                        found += 1
-                    entry = before[entry]
-                for index in range(found):
-                    if count == out.shape[1]:
-                        larger = np.empty((3, 2 * count), np.int32)
-                        larger[:, :count] = out
-                        out = larger
-                    out[0, count], out[1, count], out[2, count] = near[index], place, degree[g]
-                    count += 1
-            if is_trial[place]:
-                moment[used] = place
-                before[used] = newest[g]
-                newest[g] = used
-                used += 1
+    count = 0
+    for thing in range(degree.size):
+        low = high = trial_begin[thing]
+        end = trial_begin[thing + 1]
+        for place in range(target_begin[thing], target_begin[thing + 1]):
+            at_ms = target_ms[place] - by_ms
+            while high < end and trial_ms[high] <= at_ms:
+                high += 1
+            while low < high and trial_ms[low] < at_ms - window_ms:
+                low += 1
+            if high - low > CROWD:
+                continue
+            for index in range(low, high):
+                if trial[index] == target[place]:
+                    continue
+                if count == out.shape[1]:
+                    larger = np.empty((3, 2 * count), np.int32)
+                    larger[:, :count] = out
+                    out = larger
+                out[0, count], out[1, count], out[2, count] = trial[index], target[place], degree[thing]
+                count += 1
     return out[0, :count].copy(), out[1, :count].copy(), out[2, :count].copy()
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def chance(at_ms: int, targets: Int64s, everyone: Int64s, before_ms: int, after_ms: int, days: int) -> float:
     """Probability that one of an account's `targets` falls within [-before, after] of `at_ms` by chance, given which
     half hours it was active in: targets are thought moved at random within an hour (interval jitter, Amarasingham et
@@ -175,7 +186,7 @@ def chance(at_ms: int, targets: Int64s, everyone: Int64s, before_ms: int, after_
     return min(1.0, max(within * share * rush, same_time / days))
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def judge(
     one: Int32s,
     other: Int32s,
@@ -192,9 +203,10 @@ def judge(
     ends: bool,
     days: int,
     rates: Float64s,
+    by_ms: int,
 ) -> tuple[Int32s, Int32s, Float64s, Int64s, Int64s]:
-    """For each pair, over the trials of `one` with moments of `other` within half an hour: how many were answered, on
-    how many days, the log2 likelihood ratio, and the first and last answered trial.
+    """For each pair, over the trials of `one`, moved by `by_ms`, with moments of `other` within half an hour: how many
+    were answered, on how many days, the log2 likelihood ratio, and the first and last answered trial.
 
     The likelihood that one hand answers is the mean of those at `rates`; its answers come on top of chance.
     """
@@ -210,15 +222,16 @@ def judge(
         ratio[:] = 0.0
         last_day = -1
         for place in range(trial_start[one[pair]], trial_start[one[pair] + 1]):
-            at_ms = trial_ms[place]
+            at_ms = trial_ms[place] + by_ms
+            end_ms = trial_end_ms[place] + by_ms
             q = chance(at_ms, targets, everyone, before_ms, after_ms, days)
             if q == 0.0:
                 continue
             first = np.searchsorted(targets, at_ms - before_ms)
             answered = first < targets.size and targets[first] <= at_ms + after_ms
             if ends:
-                q *= _share_ending(at_ms, trial_end_ms[place], everyone, everyone_end, before_ms, after_ms)
-                answered = answered and -before_ms <= ending[first] - trial_end_ms[place] <= after_ms
+                q *= _share_ending(at_ms, end_ms, everyone, everyone_end, before_ms, after_ms)
+                answered = answered and -before_ms <= ending[first] - end_ms <= after_ms
             q = min(q, 0.99)
             for index in range(rates.size):
                 hit = q + rates[index] * (1.0 - q)

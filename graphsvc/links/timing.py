@@ -11,6 +11,7 @@ accounts share what the two do.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import duckdb
@@ -25,14 +26,16 @@ from graphsvc.links.moments import (
     Int32s,
     Int64s,
     Moments,
+    by_thing,
     judge,
     moments_of,
     together,
 )
 
+THREADS = 2
 DEGREE_MAX = 500
 STRATA = (4, 16, 64, DEGREE_MAX)
-SHIFTS_MS = tuple(minutes * 60_000 for minutes in (-29, -23, -19, -17, -13, -11, -7, -3, 3, 7, 11, 13, 17, 19, 23, 29))
+SHIFTS_MS = tuple(minutes * 60_000 for minutes in (-29, -19, -11, -3, 7, 13, 17, 23))
 """By how much the null moves moments: within the hour, and whole minutes, so that who works by the clock still does."""
 FALSE_MAX = 0.05
 BITS_MAX = 10.0
@@ -55,13 +58,13 @@ SCHEMA = pa.schema(
 
 ACTS = """
 SELECT account.row AS account, occurred_ms, CAST(coalesce(status, 403) AS SMALLINT) AS status
-FROM events JOIN account USING (account_id)
+FROM events JOIN account USING (account_key)
 WHERE type = 'request' OR action IN ('banned', 'suspended')
 ORDER BY account, occurred_ms, status
 """
 GROUPS = f"""
-SELECT account.row AS account, identifier.row AS identifier, degree
-FROM seen JOIN account USING (account_id) JOIN identifier USING (type, id)
+SELECT seen.account, identifier.row AS identifier, degree
+FROM seen JOIN identifier USING (key)
 WHERE degree BETWEEN 2 AND {DEGREE_MAX} AND type IN ({", ".join(f"'{name}'" for name in TYPES)})
 ORDER BY account, identifier
 """  # noqa: S608
@@ -77,12 +80,13 @@ class Kind:
     after_ms: int
     least: int
     days: int
+    degree_max: int = DEGREE_MAX
     ends: bool = False
 
 
 HAND_OVER = Kind("hand_over", 0, 10_000, 1, 1)
 COOLDOWN = Kind("cooldown", 30_000, 30_000, 2, 2, ends=True)
-SYNCHRONY = Kind("synchrony", 10_000, 10_000, 3, 3)
+SYNCHRONY = Kind("synchrony", 10_000, 10_000, 3, 3, degree_max=64)
 """A program asks again within seconds; a hand takes longer. What happens on one day only, a lesson, a contest or an
 outage, can move two strangers alike."""
 WHY = {
@@ -99,6 +103,28 @@ class Shared:
     start: Int64s
     group: Int32s
     degree: Int32s
+
+    def below(self, degree_max: int) -> Shared:
+        """Those of at most so many accounts."""
+        kept = self.degree[self.group] <= degree_max
+        before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        return Shared(before[self.start], self.group[kept], self.degree)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is compared: moments, and the same by the things that their accounts share (see `by_thing`)."""
+
+    trials: Moments
+    targets: Moments
+    trial_things: tuple[Int64s, Int32s, Int64s]
+    target_things: tuple[Int64s, Int32s, Int64s]
+    degree: Int32s
+
+    @property
+    def same(self) -> bool:
+        """Whether neither side comes first."""
+        return self.trials is self.targets
 
 
 @dataclass(frozen=True)
@@ -138,17 +164,17 @@ def timings(database: duckdb.DuckDBPyConnection) -> pa.Table:
 
 def timings_of(starts: Moments, rests: Moments, shared: Shared) -> pa.Table:
     """`timings` from the moments and what accounts share."""
-    cooldowns = rests.ended()
+    cooldowns, often = rests.ended().often(COOLDOWN.least), starts.often(SYNCHRONY.least)
     found = [
         _found(HAND_OVER, rests, starts, shared),
         _found(COOLDOWN, cooldowns, cooldowns, shared),
-        _found(SYNCHRONY, starts, starts, shared),
+        _found(SYNCHRONY, often, often, shared),
     ]
     order = [("a", "ascending"), ("b", "ascending"), ("reason", "ascending")]
     return pa.concat_tables(found).sort_by(order).combine_chunks()
 
 
-def accepted(score: Float64s, null: Float64s, rounds: float, level: float) -> Bools:
+def accepted(score: Float64s, null: Float64s, rounds: int, level: float) -> Bools:
     """Which scores hold at this false-discovery rate, given those that as many pairs reach in so many rounds of the
     null: of all that are as high, the null reaches too few (Benjamini and Hochberg 1995, with p-values from
     permutations, Phipson and Smyth 2010; Storey and Tibshirani 2003)."""
@@ -170,26 +196,29 @@ def _shared(database: duckdb.DuckDBPyConnection, accounts: int) -> Shared:
 
 def _found(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> pa.Table:
     """The pairs of one kind that hold, each stratum by itself."""
-    null = [_reached(kind, trials, targets.moved(by_ms), shared) for by_ms in SHIFTS_MS]
+    shared = shared.below(kind.degree_max)
+    sides = Sides(trials, targets, _by_thing(trials, shared), _by_thing(targets, shared), shared.degree)
+    # Where there is no direction, a round of the null has each pair twice: either of the two is moved.
+    shifts_ms = SHIFTS_MS[::2] if sides.same else SHIFTS_MS
+    with ThreadPoolExecutor(THREADS) as threads:
+        null = list(threads.map(lambda by_ms: _reached(kind, sides, by_ms), shifts_ms))
     null_score, null_stratum = (np.concatenate([one[place] for one in null]) for place in range(2))
-    pairs = _candidates(kind, trials, targets, shared)
-    judged = _judged(kind, trials, targets, pairs)
-    # Where there is no direction, the null has each pair twice: either of the two is moved.
-    rounds = len(SHIFTS_MS) * (2.0 if trials is targets else 1.0)
-    if trials is targets:
-        judged = _milder(judged, _judged(kind, trials, targets, pairs.turned()))
+    pairs = _candidates(kind, sides, 0)
+    judged = _judged(kind, sides, pairs, 0)
+    if sides.same:
+        judged = _milder(judged, _judged(kind, sides, pairs.turned(), 0))
     score, stratum = _score(kind, judged), _stratum(pairs)
     held = np.zeros(len(score), np.bool_)
     for place in range(len(STRATA)):
         within = stratum == place
-        held[within] = accepted(score[within], null_score[null_stratum == place], rounds, FALSE_MAX)
+        held[within] = accepted(score[within], null_score[null_stratum == place], len(SHIFTS_MS), FALSE_MAX)
     return _table(kind, pairs, judged, held & (score > 0.0))
 
 
-def _reached(kind: Kind, trials: Moments, moved: Moments, shared: Shared) -> tuple[Float64s, Int64s]:
-    """Scores above nothing, and strata, of pairs whose targets have been moved."""
-    pairs = _candidates(kind, trials, moved, shared)
-    score = _score(kind, _judged(kind, trials, moved, pairs))
+def _reached(kind: Kind, sides: Sides, by_ms: int) -> tuple[Float64s, Int64s]:
+    """Scores above nothing, and strata, of pairs whose trials have been moved."""
+    pairs = _candidates(kind, sides, by_ms)
+    score = _score(kind, _judged(kind, sides, pairs, by_ms))
     return score[score > 0.0], _stratum(pairs)[score > 0.0]
 
 
@@ -202,10 +231,14 @@ def _stratum(pairs: Candidates) -> Int64s:
     return np.searchsorted(STRATA, pairs.degree)
 
 
-def _candidates(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> Candidates:
-    """Pairs with at least `kind.least` coincidences; where trials and targets are the same each pair once."""
-    one, other, degree = _coincidences(kind, trials, targets, shared)
-    if trials is targets:
+def _candidates(kind: Kind, sides: Sides, by_ms: int) -> Candidates:
+    """Pairs with at least `kind.least` coincidences; where trials and targets are the same, unmoved, each pair once."""
+    # A window that reaches back is one that reaches forward from earlier trials.
+    back_ms = 0 if sides.same and not by_ms else kind.before_ms
+    one, other, degree = together(
+        *sides.trial_things, *sides.target_things, sides.degree, by_ms - back_ms, back_ms + kind.after_ms
+    )
+    if sides.same and not by_ms:
         one, other = np.minimum(one, other), np.maximum(one, other)
     key = one.astype(np.int64) << 32 | other
     order = np.argsort(key, kind="stable")
@@ -216,30 +249,21 @@ def _candidates(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -
     return Candidates((found >> 32).astype(np.int32), (found & 0xFFFFFFFF).astype(np.int32), rarest)
 
 
-def _coincidences(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> tuple[Int32s, Int32s, Int32s]:
-    """Accounts of the trial and of the target, and the degree of a thing that they share; once for each such thing."""
-    sets = [trials] if trials is targets else [trials, targets]
-    account = np.concatenate([one.account for one in sets])
-    # A window that reaches back is one that reaches forward from earlier trials.
-    back_ms = 0 if trials is targets else kind.before_ms
-    at_ms = np.concatenate([trials.at_ms - back_ms, *(one.at_ms for one in sets[1:])])
-    is_trial = np.arange(len(at_ms)) < len(trials.at_ms)
-    is_target = np.arange(len(at_ms)) >= len(at_ms) - len(targets.at_ms)
-    order = np.lexsort((is_target, at_ms))
-    trial, target, degree = together(
-        order, account, at_ms, is_trial, is_target, shared.start, shared.group, shared.degree, back_ms + kind.after_ms
+def _by_thing(moments: Moments, shared: Shared) -> tuple[Int64s, Int32s, Int64s]:
+    found: tuple[Int64s, Int32s, Int64s] = by_thing(
+        shared.start, shared.group, len(shared.degree), moments.account, moments.by_time_ms
     )
-    return account[trial], account[target], degree
+    return found
 
 
-def _judged(kind: Kind, trials: Moments, targets: Moments, pairs: Candidates) -> Judged:
-    order = np.argsort(targets.at_ms, kind="stable")
-    whole_ms = targets.at_ms[order[-1]] - targets.at_ms[order[0]] if len(order) else 0
+def _judged(kind: Kind, sides: Sides, pairs: Candidates, by_ms: int) -> Judged:
+    trials, targets = sides.trials, sides.targets
+    whole_ms = np.ptp(targets.by_time_ms) if len(targets.by_time_ms) else 0
     return Judged(
         *judge(
             pairs.one, pairs.other, trials.start, trials.at_ms, trials.end_ms, targets.start, targets.at_ms,
-            targets.end_ms, targets.at_ms[order], targets.end_ms[order], kind.before_ms, kind.after_ms, kind.ends,
-            1 + int(whole_ms) // DAY_MS, np.array(RATES),
+            targets.end_ms, targets.by_time_ms, targets.end_by_time_ms, kind.before_ms, kind.after_ms, kind.ends,
+            1 + int(whole_ms) // DAY_MS, np.array(RATES), by_ms,
         )
     )  # fmt: skip
 
