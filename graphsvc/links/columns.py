@@ -1,4 +1,5 @@
-"""Ledger records as columns: one wide row an event, one long row an identifier seen, one row a peer named."""
+"""Ledger records as columns: one wide row an event, one long row an identifier seen, one row a peer named, and one row
+an identifier that says what its key stands for."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from graphsvc.events.record import Record
 from graphsvc.ledger.base import Stored
+from graphsvc.links.keys import keys_of
 
 Int64s = npt.NDArray[np.int64]
 
@@ -40,6 +42,7 @@ EVENTS = pa.schema(
         ("area", pa.string()),
         ("techniques", pa.int32()),
         ("templated", pa.float32()),
+        ("account_key", pa.int64()),
     ]
 )
 IDENTIFIERS = pa.schema(
@@ -49,8 +52,11 @@ IDENTIFIERS = pa.schema(
         ("type", pa.string()),
         ("id", pa.string()),
         ("occurred_ms", pa.int64()),
+        ("account_key", pa.int64()),
+        ("key", pa.int64()),
     ]
 )
+NAMES = pa.schema([("key", pa.int64()), ("type", pa.string()), ("id", pa.string())])
 PEERS = pa.schema(
     [
         ("offset", pa.int64()),
@@ -65,14 +71,20 @@ PEERS = pa.schema(
 
 @dataclass(frozen=True)
 class Columns:
-    """The three tables of one stretch of the ledger, rows in the order of offsets."""
+    """The tables of one stretch of the ledger, rows in the order of offsets; `names` has each identifier once."""
 
     events: pa.Table
     identifiers: pa.Table
     peers: pa.Table
+    names: pa.Table
 
     def parts(self) -> tuple[tuple[str, pa.Table], ...]:
-        return ("events", self.events), ("identifiers", self.identifiers), ("peers", self.peers)
+        return (
+            ("events", self.events),
+            ("identifiers", self.identifiers),
+            ("peers", self.peers),
+            ("names", self.names),
+        )
 
 
 def columns_of(batch: Sequence[Stored]) -> Columns:
@@ -81,6 +93,7 @@ def columns_of(batch: Sequence[Stored]) -> Columns:
     offset = np.fromiter((stored.offset for stored in batch), np.int64, len(batch))
     occurred = np.fromiter((record.occurred_ms for record in records), np.int64, len(batch))
     account = pa.array([record.account_id for record in records], pa.string())
+    account_key = keys_of(account)
     sketches = [_sketch(stored) for stored in batch]
     events = [
         offset,
@@ -92,9 +105,10 @@ def columns_of(batch: Sequence[Stored]) -> Columns:
         sketches,
         [_chain(record) for record in records],
         *_traits(records),
+        account_key,
     ]
-    times = (offset, account, occurred)
-    return Columns(_table(events, EVENTS), _identifiers(batch, *times), _peers(batch, *times))
+    identifiers = _identifiers(batch, offset, account, occurred, account_key)
+    return Columns(_table(events, EVENTS), identifiers, _peers(batch, offset, account, occurred), _names(identifiers))
 
 
 def sketch_key(sketch: bytes) -> int:
@@ -102,12 +116,20 @@ def sketch_key(sketch: bytes) -> int:
     return int.from_bytes(blake2b(sketch, digest_size=8).digest(), "little", signed=True)
 
 
-def _identifiers(batch: Sequence[Stored], offset: Int64s, account: pa.Array, occurred: Int64s) -> pa.Table:
+def _identifiers(
+    batch: Sequence[Stored], offset: Int64s, account: pa.Array, occurred: Int64s, account_key: Int64s
+) -> pa.Table:
     groups = [stored.record.identifiers for stored in batch]
     row = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     flat = list(chain.from_iterable(groups))
-    types, ids = [one.type for one in flat], [one.id for one in flat]
-    return _table([offset[row], account.take(pa.array(row)), types, ids, occurred[row]], IDENTIFIERS)
+    types, ids = pa.array([one.type for one in flat], pa.string()), pa.array([one.id for one in flat], pa.string())
+    times = offset[row], account.take(pa.array(row)), types, ids, occurred[row]
+    return _table([*times, account_key[row], keys_of(types, ids)], IDENTIFIERS)
+
+
+def _names(identifiers: pa.Table) -> pa.Table:
+    _, first = np.unique(identifiers["key"].to_numpy(), return_index=True)
+    return identifiers.select(NAMES.names).take(first)
 
 
 def _peers(batch: Sequence[Stored], offset: Int64s, account: pa.Array, occurred: Int64s) -> pa.Table:
@@ -121,7 +143,9 @@ def _peers(batch: Sequence[Stored], offset: Int64s, account: pa.Array, occurred:
 def _traits(records: Sequence[Record]) -> list[list[object]]:
     """Area, techniques and template-likeness; None for an event without a prompt whose text was seen."""
     traits = [None if record.fingerprint is None else record.fingerprint.traits for record in records]
-    return [[None if one is None else getattr(one, name) for one in traits] for name in EVENTS.names[-3:]]
+    return [
+        [None if one is None else getattr(one, name) for one in traits] for name in ("area", "techniques", "templated")
+    ]
 
 
 def _chain(record: Record) -> list[int]:

@@ -37,7 +37,7 @@ CHAINED = """
 CREATE TABLE chained AS
 SELECT events."offset", account.row AS account, occurred_ms, status,
     coalesce(sketch_key, input_tokens, 0) AS asked, chain
-FROM events JOIN account USING (account_id) WHERE len(chain) > 0
+FROM events JOIN account USING (account_key) WHERE len(chain) > 0
 """
 SPOKEN = """
 CREATE TABLE spoken AS
@@ -52,18 +52,18 @@ FROM spoken GROUP BY conversation, account
 IN_ORG = """
 CREATE TABLE in_org AS
 SELECT conversation, min(org) AS org, any_value(accounts) AS accounts FROM (
-    SELECT held.conversation, seen.id AS org, count(*) AS members, any_value(sized.accounts) AS accounts
+    SELECT held.conversation, org.id AS org, count(*) AS members, any_value(sized.accounts) AS accounts
     FROM (SELECT conversation, count(*) AS accounts FROM held GROUP BY conversation) AS sized
     JOIN held USING (conversation)
-    JOIN account ON account.row = held.account
-    JOIN seen ON seen.account_id = account.account_id AND seen.type = 'org'
-    GROUP BY held.conversation, seen.id
+    JOIN seen ON seen.account = held.account
+    JOIN (SELECT DISTINCT key, id FROM names WHERE type = 'org') AS org USING (key)
+    GROUP BY held.conversation, org.id
 ) WHERE members = accounts GROUP BY conversation
 """
 """Conversations all of whose accounts have an organisation in common."""
 
 SEEN_CONVERSATIONS = """
-INSERT INTO seen
+INSERT INTO derived
 SELECT account.account_id,
     CASE WHEN in_org.accounts > 1 THEN 'conversation_in_org' ELSE 'conversation' END,
     conversation_name.id, held.first_ms, held.last_ms, CAST(held.count AS INTEGER)
@@ -73,7 +73,7 @@ JOIN account ON account.row = held.account
 LEFT JOIN in_org USING (conversation)
 """
 SEEN_UNCHAINED = """
-INSERT INTO seen
+INSERT INTO derived
 SELECT account_id, type, id, min(occurred_ms), max(occurred_ms), CAST(count(*) AS INTEGER)
 FROM identifiers WHERE type = 'conversation' AND "offset" NOT IN (SELECT "offset" FROM chained)
 GROUP BY account_id, type, id
@@ -117,12 +117,12 @@ class Chains:
 
 
 def add(database: duckdb.DuckDBPyConnection) -> None:
-    """Adds to `seen` a row for each account and conversation that it held, of type `conversation`, or, where all its
+    """Adds to `derived` a row for each account and conversation that it held, of type `conversation`, or, where all its
     accounts have one organisation in common, `conversation_in_org`. Leaves the table `spoken`, a row a request:
     conversation, offset, account (row), occurred_ms, status."""
     database.execute(CHAINED)
     database.execute(SEEN_UNCHAINED)
-    table = database.sql('SELECT * FROM chained ORDER BY account, occurred_ms').to_arrow_table()
+    table = database.sql("SELECT * FROM chained ORDER BY account, occurred_ms").to_arrow_table()
     conversation, key = conversations_of(_chains(table))
     known = pa.array(conversation != NONE)
     offsets = pa.table({"offset": table["offset"], "conversation": conversation}).filter(known)

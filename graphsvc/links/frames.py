@@ -41,7 +41,7 @@ FROM asks JOIN account USING (account_id) JOIN sketch ON sketch.row = asks.sketc
 ORDER BY account.row, sketch.sketch_key
 """
 SEEN = """
-INSERT INTO seen
+INSERT INTO derived
 SELECT account_id, 'prompt_frame', id, min(first_ms), max(last_ms), CAST(sum(count) AS INTEGER)
 FROM framed GROUP BY account_id, id
 """
@@ -66,7 +66,7 @@ class Frames:
 
 
 def add(database: DuckDBPyConnection) -> None:
-    """Inserts into `seen` the frames of prompts that accounts have in common, type prompt_frame."""
+    """Inserts into `derived` the frames of prompts that accounts have in common, type prompt_frame."""
     asked = database.sql(PROMPTS).to_arrow_table().combine_chunks()
     account = asked["account"].to_numpy()
     start = np.searchsorted(account, np.arange(account.max(initial=-1) + 2)).astype(np.int64)

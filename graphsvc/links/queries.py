@@ -60,8 +60,9 @@ OWN_ACT = "type <> 'enforcement'"
 ACCOUNTS = f"""
 CREATE TABLE account AS
 SELECT
-    CAST(row_number() OVER (ORDER BY account_id) - 1 AS INTEGER) AS row,
-    account_id,
+    CAST(row_number() OVER (ORDER BY min(account_id)) - 1 AS INTEGER) AS row,
+    account_key,
+    min(account_id) AS account_id,
     coalesce(min(occurred_ms) FILTER (type = 'signup'), min(occurred_ms)) AS created_ms,
     coalesce(min(occurred_ms) FILTER ({OWN_ACT}), min(occurred_ms)) AS first_ms,
     coalesce(max(occurred_ms) FILTER ({OWN_ACT}), max(occurred_ms)) AS last_ms,
@@ -84,7 +85,7 @@ SELECT
     CAST(coalesce(max(occurred_ms) FILTER (action IN ('suspended', 'banned'))
         >= coalesce(max(occurred_ms) FILTER (action = 'reinstated'), -1), false) AS FLOAT) AS banned
 FROM events
-GROUP BY account_id
+GROUP BY account_key
 """  # noqa: S608
 """A table, and not a view over `events`: row numbers are the order of account ids."""
 
@@ -99,10 +100,10 @@ FROM (
 
 ASKS = """
 CREATE TABLE asks AS
-SELECT event.account_id, sketch.row AS sketch, min(event.occurred_ms) AS first_ms, max(event.occurred_ms) AS last_ms,
+SELECT account.account_id, sketch.row AS sketch, min(event.occurred_ms) AS first_ms, max(event.occurred_ms) AS last_ms,
     count(*) AS count
-FROM events AS event JOIN sketch USING (sketch_key)
-GROUP BY event.account_id, sketch.row
+FROM events AS event JOIN sketch USING (sketch_key) JOIN account USING (account_key)
+GROUP BY account.account_id, sketch.row
 """
 
 ASKED = """
@@ -131,30 +132,52 @@ that account, and no link."""
 
 SEEN = """
 CREATE TABLE seen AS
-SELECT account_id, type, id, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms,
-    CAST(count(*) AS INTEGER) AS count
-FROM identifiers WHERE type NOT IN ('prompt_family', 'conversation') GROUP BY account_id, type, id
+SELECT account.row AS account, key, held.first_ms, held.last_ms, held.count
+FROM (
+    SELECT account_key, key, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms,
+        CAST(count(*) AS INTEGER) AS count
+    FROM identifiers
+    WHERE type NOT IN ('conversation', 'conversation_in_org', 'prompt_family', 'prompt_frame')
+    GROUP BY account_key, key
+) AS held JOIN account USING (account_key)
 """
 
-SEEN_FAMILIES = """
-INSERT INTO seen
+DERIVED = """
+CREATE TABLE derived (
+    account_id VARCHAR, type VARCHAR, id VARCHAR, first_ms BIGINT, last_ms BIGINT, count INTEGER
+)
+"""
+"""What accounts have that no event names as such: families and frames of prompts, conversations."""
+
+DERIVED_FAMILIES = """
+INSERT INTO derived
 SELECT account_id, 'prompt_family', family_name.id, first_ms, last_ms, CAST(count AS INTEGER)
 FROM asked JOIN family_name USING (family)
 """
 
+NAMED = """
+CREATE TABLE named AS
+SELECT key, min(type) AS type, min(id) AS id FROM names WHERE key IN (SELECT key FROM seen) GROUP BY key
+UNION ALL
+SELECT DISTINCT CAST(hash(type, id) >> 1 AS BIGINT), type, id FROM derived
+"""
+
+SEEN_DERIVED = """
+INSERT INTO seen
+SELECT account.row, CAST(hash(type, id) >> 1 AS BIGINT), derived.first_ms, derived.last_ms, derived.count
+FROM derived JOIN account USING (account_id)
+"""
+
 IDENTIFIERS = """
 CREATE TABLE identifier AS
-SELECT
-    CAST(row_number() OVER (ORDER BY type, id) - 1 AS INTEGER) AS row,
-    type, id,
-    CAST(count(*) AS INTEGER) AS degree,
-    min(first_ms) AS first_ms
-FROM seen GROUP BY type, id
+SELECT CAST(row_number() OVER (ORDER BY type, id) - 1 AS INTEGER) AS row, key, type, id, degree, first_ms
+FROM (SELECT key, CAST(count(*) AS INTEGER) AS degree, min(first_ms) AS first_ms FROM seen GROUP BY key)
+JOIN named USING (key)
 """
 
 LINKS = """
-SELECT account.row AS account, identifier.row AS identifier, seen.first_ms, seen.last_ms, seen.count
-FROM seen JOIN account USING (account_id) JOIN identifier USING (type, id)
+SELECT seen.account, identifier.row AS identifier, seen.first_ms, seen.last_ms, seen.count
+FROM seen JOIN identifier USING (key)
 ORDER BY account, identifier
 """
 
@@ -171,7 +194,7 @@ ORDER BY source, target, peers.type
 
 ACTS = f"""
 SELECT account.row AS account, occurred_ms
-FROM events JOIN account USING (account_id) WHERE {OWN_ACT}
+FROM events JOIN account USING (account_key) WHERE {OWN_ACT}
 ORDER BY account, occurred_ms
 """  # noqa: S608
 

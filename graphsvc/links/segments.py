@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from graphsvc.links.columns import EVENTS, IDENTIFIERS, PEERS, Columns
+from graphsvc.links.columns import EVENTS, IDENTIFIERS, NAMES, PEERS, Columns
 
 NAME = re.compile(r"(\d{15})-(\d{15})")
 UNFINISHED = ".unfinished-"
@@ -115,7 +115,7 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(folder / segment.name)
 
 
-SCHEMAS = (("events", EVENTS), ("identifiers", IDENTIFIERS), ("peers", PEERS))
+SCHEMAS = (("events", EVENTS), ("identifiers", IDENTIFIERS), ("peers", PEERS), ("names", NAMES))
 
 
 def _joined(folder: Path, parts: list[Segment], name: str, schema: pa.Schema) -> pa.Table:

@@ -22,7 +22,7 @@ from graphsvc.links.segments import Segment
 from graphsvc.links.taken import taken_of
 from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
 
-FORMAT = "v2"
+FORMAT = "v3"
 BATCH_RECORDS = 100_000
 
 

@@ -79,14 +79,15 @@ def bans_of(segments: Sequence[Path], as_of_ms: int) -> pa.Table:
 
 
 def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
-    for query in (queries.ACCOUNTS, queries.SEEN):
+    for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED):
         database.execute(query)
     _add_families(database)
     frames.add(database)
     conversations.add(database)
-    database.execute(queries.IDENTIFIERS)
-    accounts = _table(database, "SELECT * EXCLUDE row FROM account ORDER BY row")
-    identifiers = _table(database, "SELECT * EXCLUDE row FROM identifier ORDER BY row")
+    for query in (queries.NAMED, queries.SEEN_DERIVED, queries.IDENTIFIERS):
+        database.execute(query)
+    accounts = _table(database, "SELECT * EXCLUDE (row, account_key) FROM account ORDER BY row")
+    identifiers = _table(database, "SELECT * EXCLUDE (row, key) FROM identifier ORDER BY row")
     links = _table(database, queries.LINKS)
     bits = bits_of(identifiers["type"], identifiers["degree"].to_numpy(), len(accounts))
     identifiers = identifiers.add_column(3, "bits", pa.array(bits))
@@ -102,12 +103,14 @@ def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
 
 
 def opened(database: duckdb.DuckDBPyConnection, segments: Sequence[Path], as_of_ms: int) -> None:
-    """Makes `events`, `identifiers` and `peers` of the database: what occurred by `as_of_ms`."""
+    """Makes `events`, `identifiers` and `peers` of the database: what occurred by `as_of_ms`; and `names`, which says
+    what keys of identifiers stand for."""
     for name, schema in SCHEMAS:
         database.register(f"no_{name}", schema.empty_table())
         files = [str(segment / f"{name}.parquet") for segment in segments]
         source = f"read_parquet({queries.literals(files)})" if files else f"no_{name}"
-        database.execute(f"CREATE VIEW {name} AS SELECT * FROM {source} WHERE occurred_ms <= {int(as_of_ms)}")  # noqa: S608
+        by_then = f"WHERE occurred_ms <= {int(as_of_ms)}" if "occurred_ms" in schema.names else ""
+        database.execute(f"CREATE VIEW {name} AS SELECT * FROM {source} {by_then}")  # noqa: S608
 
 
 def _add_families(database: duckdb.DuckDBPyConnection) -> None:
@@ -121,7 +124,7 @@ def _add_families(database: duckdb.DuckDBPyConnection) -> None:
     shared = _table(database, queries.SHARED_FAMILIES)
     ids = pa.array([family_id(sketch) for sketch in shared["sketch"].to_pylist()], pa.string())
     database.register("family_name", pa.table({"family": shared["family"], "id": ids}))
-    database.execute(queries.SEEN_FAMILIES)
+    database.execute(queries.DERIVED_FAMILIES)
 
 
 def _with_facts(

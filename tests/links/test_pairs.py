@@ -108,6 +108,8 @@ def _plain(seen: LinkView, bits_min: float) -> Pairs:
     for place, held in together.items():
         for a, b in combinations(sorted(held), 2):
             worth[a, b]["combination"].append(float(whole.bits[place]) * min(held[a], held[b]))
+    for timing in seen.timings.to_pylist():
+        worth[timing["a"], timing["b"]]["timing"].append(timing["bits"])
     for pair, bits in _plain_peers(seen, people).items():
         worth[pair]["peer"].append(bits)
     summed = {pair: _sum(groups) for pair, groups in worth.items()}
