@@ -18,9 +18,12 @@ from graphsvc.events.traits_scan import SHAPE, codes_of, scan
 from graphsvc.events.types import Message
 
 LEAST_PROBABILITY = 0.4
-"""An area less likely than this is unknown: below it, guesses on the fitting half are wrong as often as right."""
+"""An area less likely than this is unknown: below it, guesses at prompts that were not fitted on are wrong as often as
+right."""
 SYSTEM_SHARE = 0.5
 """What a phrase of the system prompt counts beside one of the question: it often only says who answers."""
+MAYBE_ENOUGH = 8
+"""A technique without a sure phrase needs so many counts of others: two in the first words, or four at an edge."""
 HEAD_CHARACTERS, TAIL_CHARACTERS = 6_000, 2_000
 """What is read of a long text: the demand stands at its head or its tail."""
 AGENT_TOOL_MESSAGES = 4
@@ -76,12 +79,11 @@ def _read(text: str) -> str:
 
 
 def _techniques(hits: list[float]) -> int:
-    """The mask of techniques: by one sure phrase, or by two that may be where the demand stands. A sure phrase in the
-    middle of a long system prompt, at half its count, needs one more."""
+    """The mask of techniques: by one sure phrase, or by two that may be in the first words, four at an edge."""
     mask = 0
     for bit in range(len(TECHNIQUES)):
         surely, maybe = hits[2 * bit], hits[2 * bit + 1]
-        if surely + maybe / 4 >= 1:
+        if surely > 0 or maybe >= MAYBE_ENOUGH:
             mask |= 1 << bit
     return mask
 

@@ -17,8 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 PHRASE_WORDS = 10
-EDGE_WORDS = 24
-"""A phrase among the first or last so many words counts double: there the demand stands, between lies the matter."""
+HEAD_WORDS, EDGE_WORDS = 12, 24
+HEAD_WORTH, EDGE_WORTH = np.uint8(4), np.uint8(2)
+"""A phrase that begins within the first twelve words counts four times, else one among the first or last 24 twice: there
+the demand stands, and between lies the matter."""
 KNOWN_CODES = 0x10000
 _NUMBER = re.compile(r"(?<![^ ])#(?![^ ])")
 SEPARATOR, WORD, DIGIT, ALONE, IGNORED = range(5)
@@ -96,8 +98,8 @@ def words_of(codes: UInt32s) -> UInt64s:
 
 
 def scan(codes: UInt32s, phrases: Phrases) -> Float32s:
-    """What a text holds, float32[groups + len(SHAPE)]: for each group how many different phrases of it, those at an
-    edge of the text double; then its shape."""
+    """What a text holds, float32[groups + len(SHAPE)]: for each group how many different phrases of it, those where
+    the demand stands several times; then its shape."""
     found: Float32s = _scan(
         codes,
         *_characters(),
@@ -239,7 +241,7 @@ def _count(
             if slot < 0 or member[slot] == U64(0):
                 continue
             at_edge = start < EDGE_WORDS or start + length > words.size - EDGE_WORDS
-            value = np.uint8(2) if at_edge else np.uint8(1)
+            value = HEAD_WORTH if start < HEAD_WORDS else EDGE_WORTH if at_edge else np.uint8(1)
             known = worth[ordinal[slot]]
             if value > known:
                 worth[ordinal[slot]] = value

@@ -1,8 +1,10 @@
 """Traits of prompts against labels that a person wrote: `python -m tests.bench.traits [../shared/data/prompts]`.
 
-One JSON line a case: areas, techniques and template-likeness on the public prompts and on our own examples, for the half
-that the weights were fitted on, the half held out, and the fresh sample that was labelled when lexicon and weights were
-fixed; then the time of a prompt of 1 kB. Without the public prompts their cases are left out, and a line says so.
+One JSON line a case: areas, techniques and template-likeness on the public prompts and on our own examples. The parts: `fit` made the weights; `held`
+did not, but whoever wrote the lexicon had read it; `tuned` was labelled when the lexicon was made and chose the penalty
+and the least probability; `fresh` was labelled when all was fixed, and is the one to believe. Our own examples come from
+the lexicon's author, and flatter it. Then the time of a prompt of 1 kB, the best of five rounds. Without the public
+prompts their cases are left out, and a line says so.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from graphsvc.events.traits import TraitReader, technique_names
 from graphsvc.events.types import Message
 from tests.bench.traits_sample import Labelled, examples, public
 
-TIMED = 20_000
+TIMED, ROUNDS = 4_000, 5
 LATIN = 0x250
 """Prompts with a fifth of their letters beyond this code point are counted as of another script."""
 
@@ -34,7 +36,7 @@ def main(folder: Path | None) -> None:
     else:
         sample += public(folder)
     for origin in ("public", "examples"):
-        for half in ("fit", "held", "fresh"):
+        for half in ("fit", "held", "tuned", "fresh"):
             mine = [one for one in sample if one.half == half and (one.origin == "examples") == (origin == "examples")]
             if mine:
                 _areas(f"{origin}/{half}", reader, mine)
@@ -102,11 +104,15 @@ def _speed(reader: TraitReader, texts: list[str]) -> None:
     starts = np.linspace(0, len(whole) - 1_000, TIMED).astype(int)
     prompts = [[Message("user", whole[start : start + 1_000])] for start in starts]
     reader.of_messages(prompts[0])
+    seconds = min(_seconds(reader, prompts) for _ in range(ROUNDS))
+    _line("speed/1kB", prompts=TIMED, microseconds_a_prompt=seconds / TIMED * 1e6, prompts_a_second=TIMED / seconds)
+
+
+def _seconds(reader: TraitReader, prompts: list[list[Message]]) -> float:
     started = time.perf_counter()
     for prompt in prompts:
         reader.of_messages(prompt)
-    seconds = time.perf_counter() - started
-    _line("speed/1kB", prompts=TIMED, microseconds_a_prompt=seconds / TIMED * 1e6, prompts_a_second=TIMED / seconds)
+    return time.perf_counter() - started
 
 
 def _traits(reader: TraitReader, text: str) -> tuple[str, list[str], float]:

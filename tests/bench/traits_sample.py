@@ -20,8 +20,8 @@ EXAMPLES = Path(__file__).parents[1] / "events" / "traits_examples.jsonl"
 
 @dataclass(frozen=True)
 class Labelled:
-    """`origin`: the file of a public prompt, "examples" for one of our own; `half`: fit, held, or fresh (labelled after
-    the lexicon and the weights were fixed)."""
+    """`origin`: the file of a public prompt, "examples" for one of our own; `half`: fit, held, tuned or fresh, see
+    tests.bench.traits."""
 
     origin: str
     half: str

@@ -154,7 +154,7 @@ def test_any_text_has_traits_within_their_bounds(text: str, system: str) -> None
     assert found == traits(text, system)
 
 
-@given(st.lists(st.sampled_from(["blue", "red", "step by step", "7", "blue red", "sky"]), max_size=12))
+@given(st.lists(st.sampled_from(["blue", "red", "step by step", "7", "blue red", "sky"]), max_size=8))
 def test_phrases_are_counted_as_a_slow_search_counts_them(pieces: list[str]) -> None:
     groups = [["blue", "step by step"], ["blue red", "# sky", "sky"]]
     words = " ".join(pieces).split()
@@ -162,7 +162,8 @@ def test_phrases_are_counted_as_a_slow_search_counts_them(pieces: list[str]) -> 
     spoken = ["#" if word == "7" else word for word in words]
     for group, phrases in enumerate(groups):
         held = [p for p in phrases if any(spoken[i : i + len(p.split())] == p.split() for i in range(len(spoken)))]
-        assert found[group] == 2 * len(held)  # all words of so short a text stand at its edge
+        first = [p for p in held if min(i for i in range(24) if spoken[i : i + len(p.split())] == p.split()) < 12]
+        assert found[group] == 4 * len(first) + 2 * (len(held) - len(first))
 
 
 def test_shape_is_that_of_a_text_counted_by_hand() -> None:
