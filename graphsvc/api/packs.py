@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from graphsvc.api import answers
 from graphsvc.clusters.discounts import Discount
+from graphsvc.clusters.explanations import Explanation
 from graphsvc.clusters.pack import Pack
 from graphsvc.clusters.pack_bonds import Bond
 from graphsvc.clusters.results import EvidenceRow
@@ -78,14 +79,16 @@ class BrokerAnswer(Struct, frozen=True):
 
 
 class ExplanationAnswer(Struct, frozen=True):
-    """An innocent explanation that was tried. `figure` says what was looked at; `held` members hold together without
-    the evidence that it would account for."""
+    """An innocent explanation that was tried. `sign`: whether there is a sign of it, by what `figure` says was looked
+    at; `held` members hold together without the evidence that it would account for, as `consequence` says in words."""
 
     code: str
     name: str
     outcome: Literal["explains", "in_part", "no"]
+    sign: bool
     figure: str
     held: int
+    consequence: str
 
 
 class EvidencePack(Struct, frozen=True):
@@ -116,7 +119,7 @@ def evidence_pack(rows: list[EvidenceRow], pack: Pack | None, max_bonds: int) ->
     return EvidencePack(
         items=items,
         sentence=pack.sentence,
-        explanations=[ExplanationAnswer(e.code, e.name, e.outcome, e.figure, e.held) for e in pack.explanations],
+        explanations=[_explanation(one) for one in pack.explanations],
         hubs=[_discount(one) for one in pack.hubs],
         discounts=[_discount(one) for one in pack.discounts],
         weakest=[_bond(one) for one in pack.weakest],
@@ -128,6 +131,10 @@ def evidence_pack(rows: list[EvidenceRow], pack: Pack | None, max_bonds: int) ->
         pairs=pack.pairs,
         pairs_looked_at=pack.looked_at,
     )
+
+
+def _explanation(one: Explanation) -> ExplanationAnswer:
+    return ExplanationAnswer(one.code, one.name, one.outcome, one.sign, one.figure, one.held, one.consequence)
 
 
 def _bond(bond: Bond) -> BondAnswer:

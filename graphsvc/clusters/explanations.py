@@ -51,13 +51,16 @@ class Sign:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One innocent explanation tried. `held` of the members hold together without what it accounts for."""
+    """One innocent explanation tried. `sign`: whether there is a sign of it, by what `figure` says was looked at;
+    `held` of the members hold together without what it would account for, as `consequence` says in words."""
 
     code: str
     name: str
     outcome: Outcome
+    sign: bool
     figure: str
     held: int
+    consequence: str
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,17 @@ def _tried(
         explained = explained + np.maximum(case.bits - case.by_group.sum(axis=1), 0)
     left = (case.bits - explained >= BITS_MIN) | (explained <= 0)
     held = largest_part(case.members, case.a[left], case.b[left])
-    return Explanation(code, name, _outcome(sign.there, held, case.whole), sign.figure, held)
+    return _explanation(case, code, name, sign, held)
+
+
+def _explanation(case: Case, code: str, name: str, sign: Sign, held: int) -> Explanation:
+    outcome = _outcome(sign.there, held, case.whole)
+    left = "no two accounts" if held < 2 else f"{held:,} of {case.members:,} accounts"
+    if sign.there:
+        consequence = f"There are signs of it. Without what it would account for, {left} still hold together."
+    else:
+        consequence = f"There is no sign of it. Without such evidence {left} would still hold together."
+    return Explanation(code, name, outcome, sign.there, sign.figure, held, consequence)
 
 
 def _outcome(sign: bool, held: int, whole: int) -> Outcome:
@@ -172,8 +185,7 @@ def _chance(case: Case) -> Explanation:
         f"{count:,} of {len(case.bits):,} pairs share only things that {COMMON_DEGREE} and more accounts have, several "
         "of them together."
     )
-    outcome = _outcome(count > 0, held, case.whole)
-    return Explanation("chance", "A coincidence of common things", outcome, figure, held)
+    return _explanation(case, "chance", "A coincidence of common things", Sign(count > 0, figure), held)
 
 
 def _of(count: int, case: Case) -> str:

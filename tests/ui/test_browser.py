@@ -16,6 +16,7 @@ from werkzeug.serving import make_server
 
 from tests.browser import CHROMIUM, DRIVER, FLAGS
 from tests.ui.conftest import Site
+from tests.ui.world import FARM
 
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not installed")
 
@@ -67,3 +68,25 @@ def test_from_the_form_to_the_evidence(
     log = browser.get_log("browser")  # type: ignore[no-untyped-call]
     broken = [entry["message"] for entry in log if entry["level"] == "SEVERE"]
     assert broken == []
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_pack_stands_with_its_counter_evidence(
+    browser: webdriver.Chrome, address: str, drawn: Site, tmp_path: Path, width: int
+) -> None:
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(f"{address}/login")
+    browser.find_element(By.ID, "key").send_keys(drawn.key)
+    browser.find_element(By.CSS_SELECTOR, ".door button").click()
+    WebDriverWait(browser, 30).until(title_contains("Clusters"))
+    browser.get(f"{address}/clusters/{drawn.cluster(FARM[0])}")
+    pack = browser.find_element(By.CSS_SELECTOR, "section.pack")
+    assert pack.is_displayed()
+    links, tried = pack.find_elements(By.CSS_SELECTOR, ".columns > div")
+    assert tried.size["width"] >= 0.9 * links.size["width"]
+    assert "A household" in tried.text
+    assert "First seen as a cluster, of 16 accounts." in browser.find_element(By.CSS_SELECTOR, ".history").text
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    browser.execute_script("arguments[0].scrollIntoView()", pack)
+    assert browser.save_screenshot(str(tmp_path / f"pack-{width}.png"))
