@@ -20,6 +20,8 @@ HALF_MS = 1_800_000
 CYCLES_MS = (60_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000)
 """Clocks that programs are started by."""
 DAY_MS = 86_400_000
+SPARSE = 8
+"""Where there are so many targets for each trial, a binary search is quicker than going through them."""
 CROWD = 64
 """Members of one thing that act within one window: where more do, something outside moves them all."""
 
@@ -133,17 +135,20 @@ def together(
     out = np.empty((3, 1024), np.int32)
     count = 0
     for thing in range(degree.size):
-        low = high = trial_begin[thing]
-        end = trial_begin[thing + 1]
-        for place in range(target_begin[thing], target_begin[thing + 1]):
-            at_ms = target_ms[place] - by_ms
-            while high < end and trial_ms[high] <= at_ms:
-                high += 1
-            while low < high and trial_ms[low] < at_ms - window_ms:
+        low, end = target_begin[thing], target_begin[thing + 1]
+        sparse = SPARSE * (trial_begin[thing + 1] - trial_begin[thing]) < end - low
+        for index in range(trial_begin[thing], trial_begin[thing + 1]):
+            at_ms = trial_ms[index] + by_ms
+            if sparse:
+                low += np.searchsorted(target_ms[low:end], at_ms)
+            while low < end and target_ms[low] < at_ms:
                 low += 1
+            high = low
+            while high < end and target_ms[high] <= at_ms + window_ms:
+                high += 1
             if high - low > CROWD:
                 continue
-            for index in range(low, high):
+            for place in range(low, high):
                 if trial[index] == target[place]:
                     continue
                 if count == out.shape[1]:

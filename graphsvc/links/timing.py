@@ -35,7 +35,7 @@ from graphsvc.links.moments import (
 THREADS = 2
 DEGREE_MAX = 500
 STRATA = (4, 16, 64, DEGREE_MAX)
-SHIFTS_MS = tuple(minutes * 60_000 for minutes in (-29, -19, -11, -3, 7, 13, 17, 23))
+SHIFTS_MS = tuple(minutes * 60_000 for minutes in (-29, -23, -19, -17, -13, -11, -7, -3, 3, 7, 11, 13, 17, 19, 23, 29))
 """By how much the null moves moments: within the hour, and whole minutes, so that who works by the clock still does."""
 FALSE_MAX = 0.05
 BITS_MAX = 10.0
@@ -199,7 +199,8 @@ def _found(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> pa.
     shared = shared.below(kind.degree_max)
     sides = Sides(trials, targets, _by_thing(trials, shared), _by_thing(targets, shared), shared.degree)
     # Where there is no direction, a round of the null has each pair twice: either of the two is moved.
-    shifts_ms = SHIFTS_MS[::2] if sides.same else SHIFTS_MS
+    shifts_ms = SHIFTS_MS[::4] if sides.same else SHIFTS_MS
+    rounds = len(shifts_ms) * (2 if sides.same else 1)
     with ThreadPoolExecutor(THREADS) as threads:
         null = list(threads.map(lambda by_ms: _reached(kind, sides, by_ms), shifts_ms))
     null_score, null_stratum = (np.concatenate([one[place] for one in null]) for place in range(2))
@@ -211,7 +212,7 @@ def _found(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> pa.
     held = np.zeros(len(score), np.bool_)
     for place in range(len(STRATA)):
         within = stratum == place
-        held[within] = accepted(score[within], null_score[null_stratum == place], len(SHIFTS_MS), FALSE_MAX)
+        held[within] = accepted(score[within], null_score[null_stratum == place], rounds, FALSE_MAX)
     return _table(kind, pairs, judged, held & (score > 0.0))
 
 
