@@ -355,7 +355,7 @@ class ResultsReader:
     def _table(self, query: str, schema: pa.Schema) -> pa.Table:
         rows = self._rows(query, ())
         columns = zip(*rows, strict=True) if rows else [[] for _ in schema]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+        arrays = [pa.array(column).cast(field.type) for column, field in zip(columns, schema, strict=True)]
         return pa.table(arrays, schema=schema)
 
     def statuses(self) -> dict[str, str]:
