@@ -19,8 +19,8 @@ import numpy.typing as npt
 PHRASE_WORDS = 10
 HEAD_WORDS, EDGE_WORDS = 12, 24
 HEAD_WORTH, EDGE_WORTH = np.uint8(4), np.uint8(2)
-"""A phrase that begins within the first twelve words counts four times, else one among the first or last 24 twice: there
-the demand stands, and between lies the matter."""
+"""A phrase that begins within the first twelve words counts four times, else one among the first or last 24 twice: that
+is where the demand stands; between lies the matter."""
 KNOWN_CODES = 0x10000
 _NUMBER = re.compile(r"(?<![^ ])#(?![^ ])")
 SEPARATOR, WORD, DIGIT, ALONE, IGNORED = range(5)
