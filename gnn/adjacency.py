@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from gnn.kernels import near_in_time
 from gnn.network import Network, column
 
 Ints = npt.NDArray[np.int32]
@@ -15,6 +16,7 @@ Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
+DAY_MS = 24 * 3_600_000
 POPULATION_MIN = 10_000
 """Bits of a smaller log are reckoned as for a sample of a population of this size, and so are shares of them."""
 
@@ -45,6 +47,13 @@ class Incidence:
     @cached_property
     def by_time(self) -> Longs:
         return np.lexsort((self.first_ms, self.identifier))
+
+    @cached_property
+    def near(self) -> tuple[Ints, Ints]:
+        """int32[L] each: how many other links of the same identifier began within a day, and within a week, of each."""
+        starts, by_time = self.identifier_starts, self.by_time
+        day, week = (near_in_time(starts, by_time, self.first_ms, days * DAY_MS) for days in (1, 7))
+        return day, week
 
     @cached_property
     def identifier_starts(self) -> Longs:

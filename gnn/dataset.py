@@ -9,10 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gnn.adjacency import Incidence, Ties
+from gnn.adjacency import DAY_MS, Incidence, Ties
 from gnn.cluster_stats import cluster_stats
-from gnn.features import DAY_MS, LINK_GROUPS, Sources, compute, sources
-from gnn.kernels import near_in_time
+from gnn.features import LINK_GROUPS, Sources, compute, sources
 from gnn.labels import Known
 from gnn.network import Network
 from gnn.sparse import csr
@@ -114,14 +113,13 @@ def _node_features(links: Incidence, now_ms: int) -> Floats:
     np.minimum.at(first, links.identifier, links.first_ms)
     np.maximum.at(last, links.identifier, links.last_ms)
     pairs = np.maximum(links.degree.astype(np.float64) * (links.degree - 1), 1.0)
-    near = [near_in_time(links.identifier_starts, links.by_time, links.first_ms, days * DAY_MS) for days in (1, 7)]
     return np.stack(
         [
             links.strength,
             np.log1p(links.degree) / 5.0,
             np.log1p(np.maximum(now_ms - last, 0) / DAY_MS) / 5.0,
             np.log1p(np.maximum(last - first, 0) / DAY_MS) / 5.0,
-            *(np.bincount(links.identifier, count, minlength=size) / pairs for count in near),
+            *(np.bincount(links.identifier, count, minlength=size) / pairs for count in links.near),
         ],
         axis=1,
         dtype=np.float32,

@@ -14,22 +14,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from gnn.adjacency import Incidence, Ties, incidence, pair_ties, peer_ties
+from gnn.adjacency import DAY_MS, Incidence, Ties, incidence, pair_ties, peer_ties
 from gnn.groups import MODEL_GROUPS
 from gnn.kernels import (
     GROUP_COLUMNS,
     TIE_COLUMNS,
     group_evidence,
-    near_in_time,
     tie_evidence,
 )
 from gnn.labels import Known
 from gnn.network import FACTS, Network, column
 
 Floats = npt.NDArray[np.float32]
-
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 
 LINK_GROUPS = MODEL_GROUPS[:-1]
 """Groups that identifiers have; `peer` links accounts directly."""
@@ -107,7 +103,6 @@ def _times(given: Sources, out: Floats) -> None:
 def _groups(given: Sources, out: Floats) -> None:
     links, known = given.incidence, given.known
     size = len(links.degree)
-    near = [near_in_time(links.identifier_starts, links.by_time, links.first_ms, days * DAY_MS) for days in (1, 7)]
     totals = [
         np.bincount(links.identifier, known_[links.account], minlength=size) for known_ in (known.bad, known.good)
     ]
@@ -117,7 +112,7 @@ def _groups(given: Sources, out: Floats) -> None:
         links.degree,
         links.strength,
         links.group,
-        *near,
+        *links.near,
         *totals,
         known.bad,
         known.good,

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import coo_array
 from torch import Tensor
 
 with warnings.catch_warnings():
@@ -40,15 +41,16 @@ def csr(
     weights: npt.NDArray[np.floating],
     shape: tuple[int, int],
 ) -> Tensor:
-    """A sparse float32 matrix in compressed rows from coordinates in any order."""
-    order = np.lexsort((columns, rows))
-    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))]).astype(np.int64)
+    """A sparse float32 matrix in compressed rows from coordinates in any order. Its indices are int32, with which
+    products take half the time."""
+    matrix = coo_array((weights.astype(np.float32), (rows, columns)), shape=shape).tocsr()
+    matrix.sort_indices()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch calls its compressed format a beta on first use
         return torch.sparse_csr_tensor(
-            torch.from_numpy(starts),
-            torch.from_numpy(columns[order].astype(np.int64)),
-            torch.from_numpy(weights[order].astype(np.float32)),
+            torch.from_numpy(matrix.indptr.astype(np.int32)),
+            torch.from_numpy(matrix.indices.astype(np.int32)),
+            torch.from_numpy(matrix.data),
             size=shape,
             check_invariants=False,
         )

@@ -76,12 +76,12 @@ def fit_trees(
 
 def score_trees(trees: xgboost.Booster, x: Floats) -> Floats:
     """Probability of each row, float32[N]."""
-    return np.asarray(trees.predict(xgboost.DMatrix(x)), dtype=np.float32)
+    return np.asarray(trees.inplace_predict(x), dtype=np.float32)
 
 
 def tree_logits(trees: xgboost.Booster, x: Floats) -> Floats:
     """Log odds of each row, float32[N]."""
-    return np.asarray(trees.predict(xgboost.DMatrix(x), output_margin=True), dtype=np.float32)
+    return np.asarray(trees.inplace_predict(x, predict_type="margin"), dtype=np.float32)
 
 
 def fit_folds(views: Sequence[View], folds: int, config: TreeConfig) -> tuple[xgboost.Booster, ...]:
