@@ -46,14 +46,14 @@ class Taken(Struct, frozen=True):
 
 
 class ClusterDetail(Cluster, frozen=True):
-    """A cluster with what it took."""
+    """A cluster with what it took; null where the run kept nothing of that."""
 
-    taken: Taken
+    taken: Taken | None
 
 
-def cluster_detail(row: ClusterRow, top: list[EvidenceRow], taken: kept.Taken) -> ClusterDetail:
+def cluster_detail(row: ClusterRow, top: list[EvidenceRow], taken: kept.Taken | None) -> ClusterDetail:
     facts = msgspec.structs.asdict(cluster(row, top))
-    return ClusterDetail(**facts, taken=_taken(taken))
+    return ClusterDetail(**facts, taken=None if taken is None else _taken(taken))
 
 
 def _taken(taken: kept.Taken) -> Taken:

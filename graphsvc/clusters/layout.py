@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.clusters.material import Material
-from graphsvc.links.taken import TAKEN
 
 SCHEMA_VERSION = 2
 SCHEMA = f"""
@@ -31,12 +30,6 @@ CREATE TABLE evidence (
     text TEXT NOT NULL, bits REAL NOT NULL, accounts INTEGER NOT NULL, outside INTEGER NOT NULL,
     first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, counter INTEGER NOT NULL,
     PRIMARY KEY (cluster_id, rank)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE taken (
-    cluster INTEGER NOT NULL, part TEXT NOT NULL, name TEXT NOT NULL, week_ms INTEGER NOT NULL,
-    accounts INTEGER NOT NULL, exchanges INTEGER NOT NULL, input_tokens INTEGER NOT NULL,
-    output_tokens INTEGER NOT NULL, templated REAL NOT NULL, evenness REAL NOT NULL,
-    PRIMARY KEY (cluster, part, name, week_ms)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE campaign_links (
     a TEXT NOT NULL, b TEXT NOT NULL, bits REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (a, b, reason)
@@ -172,7 +165,7 @@ class Past:
 class Results:
     """Tables to write: accounts (account_id, probability, cluster_id or null, strength or null), clusters
     (CLUSTER_COLUMNS), evidence (cluster_id, rank and EVIDENCE_COLUMNS), what joins clusters into campaigns
-    (CAMPAIGN_LINKS); the past; what clusters took (TAKEN); and what evidence packs are made of, if it is kept."""
+    (CAMPAIGN_LINKS); the past; and what evidence packs are made of, if it is kept."""
 
     run: Run
     accounts: pa.Table
@@ -180,7 +173,6 @@ class Results:
     evidence: pa.Table
     campaign_links: pa.Table = field(default_factory=CAMPAIGN_LINKS.empty_table)
     past: Past = field(default_factory=Past)
-    taken: pa.Table = field(default_factory=TAKEN.empty_table)
     material: Material | None = None
 
 

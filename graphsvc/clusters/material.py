@@ -1,6 +1,6 @@
 """What evidence packs are made of: for each cluster its members, the pairs among them and all that they share.
 
-A run keeps it in five Parquet files sorted by cluster, so that one cluster is read without the others. Within a cluster
+A run keeps it in six Parquet files sorted by cluster, so that one cluster is read without the others. Within a cluster
 members and things have places from 0; the other tables name them by their places.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphsvc.errors import NotFound
+from graphsvc.links.taken import TAKEN
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import Priors, bits_of, decay_of
 
@@ -51,6 +52,7 @@ class Material:
     - holds: thing, account (places), first_ms, last_ms, count (int32), left (float32: what decay leaves of its worth).
     - ties: a, b (places), reason, bits (float32, 0 of direct peers), count, first_ms, last_ms: what members do to each
       other that is no identifier.
+    - taken: what its members took, TAKEN of links.taken.
     """
 
     members: pa.Table
@@ -58,6 +60,7 @@ class Material:
     things: pa.Table
     holds: pa.Table
     ties: pa.Table
+    taken: pa.Table = field(default_factory=TAKEN.empty_table)
 
 
 def material_of(view: LinkView, clusters: Int32s, pairs: pa.Table, priors: Priors | None = None) -> Material:
@@ -85,12 +88,15 @@ def write_material(folder: Path, material: Material) -> None:
 
 def read_material(folder: Path, ordinal: int) -> Material:
     """The material of one cluster. Raises NotFound where the run's files are gone."""
-    only = [("cluster", "=", ordinal)]
+    return Material(**{name: read_part(folder, ordinal, name) for name in Material.__annotations__})
+
+
+def read_part(folder: Path, ordinal: int, name: str) -> pa.Table:
+    """One table of the material of one cluster. Raises NotFound where the run's files are gone."""
     try:
-        tables = {name: pq.read_table(folder / f"{name}.parquet", filters=only) for name in Material.__annotations__}
+        return pq.read_table(folder / f"{name}.parquet", filters=[("cluster", "=", ordinal)])
     except FileNotFoundError:
         raise NotFound("What this cluster's evidence is made of is gone.", hint="Run `graphsvc detect`.") from None
-    return Material(**tables)
 
 
 def sweep(folder: Path, keep: set[str]) -> None:

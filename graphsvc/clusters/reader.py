@@ -28,7 +28,8 @@ from graphsvc.clusters.layout import (
     material_folder,
 )
 from graphsvc.clusters.lifecycle import FACTS, THING, Look
-from graphsvc.clusters.taken import Taken, TakenRow, taken_from
+from graphsvc.clusters.material import read_part
+from graphsvc.clusters.taken import Taken, taken_from
 from graphsvc.errors import BadInput, NotFound
 
 SortKey = Literal["probability", "size", "last_activity", "growth"]
@@ -251,11 +252,10 @@ class ResultsReader:
         """The first three pieces of evidence."""
         return self.evidence(cluster_id, TOP_EVIDENCE)
 
-    def taken(self, cluster_id: str) -> Taken:
-        """What the members of a cluster took."""
-        which = "WHERE cluster = (SELECT ordinal FROM clusters WHERE id = ?)"
-        rows = self._rows(f"SELECT {', '.join(TakenRow.__annotations__)} FROM taken {which}", (cluster_id,))  # noqa: S608
-        return taken_from([TakenRow(*row) for row in rows])
+    def taken(self, cluster_id: str) -> Taken | None:
+        """What the members of a cluster took; None where the run kept nothing of it."""
+        place = self.material(cluster_id)
+        return taken_from(read_part(*place, "taken")) if place else None
 
     def account(self, account_id: str) -> AccountRow:
         """Raises NotFound where the last run did not see the account."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from graphsvc.events.lexicon import AREAS, UNKNOWN
 from graphsvc.links.asking import breadth_bits
@@ -29,8 +30,9 @@ TECHNIQUE_WORDS = {
 
 @dataclass(frozen=True)
 class TakenRow:
-    """A row of the results' table `taken`, see graphsvc.links.taken."""
+    """A row of TAKEN, see graphsvc.links.taken."""
 
+    cluster: int
     part: str
     name: str
     week_ms: int
@@ -97,8 +99,9 @@ class Taken:
         return f"{', '.join(parts)}{_models(whole.models)}."
 
 
-def taken_from(rows: Sequence[TakenRow]) -> Taken:
-    """The statement from all rows of one cluster; one of nothing where there are none."""
+def taken_from(table: pa.Table) -> Taken:
+    """The statement from all rows of TAKEN of one cluster; one of nothing where there are none."""
+    rows = [TakenRow(**row) for row in table.to_pylist()]
     by_week: dict[int, list[TakenRow]] = {}
     for row in rows:
         by_week.setdefault(row.week_ms, []).append(row)
@@ -127,7 +130,7 @@ def _amount(starts_ms: int, rows: Iterable[TakenRow]) -> Amount:
     parts: dict[str, list[TakenRow]] = {}
     for row in rows:
         parts.setdefault(row.part, []).append(row)
-    whole = parts["all"][0] if "all" in parts else TakenRow("all", "", starts_ms, 0, 0, 0, 0, 0.0, 0.0)
+    whole = parts["all"][0] if "all" in parts else TakenRow(-1, "all", "", starts_ms, 0, 0, 0, 0, 0.0, 0.0)
     seen = sum(row.exchanges for row in parts.get("area", []))
     return Amount(
         starts_ms,

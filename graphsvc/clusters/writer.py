@@ -166,7 +166,6 @@ def _fill(connection: sqlite3.Connection, results: Results) -> None:
         "archive": results.past.archive,
         "archived_things": results.past.things,
         "archived_members": results.past.members,
-        "taken": results.taken,
     }
     for name, table in carried.items():
         _insert(connection, name, table, tuple(table.column_names))

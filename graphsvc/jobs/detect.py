@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from graphsvc.cases.decisions import DecisionStore
+from graphsvc.clusters.campaigns import campaigns
 from graphsvc.clusters.evidence import cluster_evidence
-from graphsvc.clusters.ids import stable_ids
+from graphsvc.clusters.ids import campaign_ids, stable_ids
 from graphsvc.clusters.lifecycle import carried, look_of
 from graphsvc.clusters.material import Material, material_of
-from graphsvc.clusters.results import Past, Results, ResultsReader, Run, Verdicts, results_of, write_results
+from graphsvc.clusters.results import Campaigns, Past, Results, ResultsReader, Run, Verdicts, results_of, write_results
+from graphsvc.clusters.strength import strengths
 from graphsvc.config import Settings
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
@@ -54,8 +55,7 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
         observed = observe(tables, ledger, moment_ms, report, decided)
     reader = ResultsReader(places.results)
     previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
-    results = _judge(settings, observed, previous, report)
-    results = replace(results, taken=_taken(tables, results))
+    results = _judge(settings, tables, observed, previous, report)
     published = previous is not None or not reader.current()
     if published:
         report("writing", 0.95)
@@ -64,7 +64,9 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
     return Detection(results, published)
 
 
-def _judge(settings: Settings, observed: Observed, previous: ResultsReader | None, report: Report) -> Results:
+def _judge(
+    settings: Settings, tables: LinkTables, observed: Observed, previous: ResultsReader | None, report: Report
+) -> Results:
     from gnn.predict import predict
 
     model = load_model(settings.places.active_model)
@@ -77,6 +79,7 @@ def _judge(settings: Settings, observed: Observed, previous: ResultsReader | Non
     abusive = pc.equal(network.labels["verdict"], "abusive")
     confirmed = np.zeros(len(account_ids), np.bool_)
     confirmed[network.labels.filter(abusive)["account"].to_numpy()] = True
+    joined = campaigns(view, prediction.clusters, prediction.cluster_probability)
     results = results_of(
         run=Run(view.as_of_ms, observed.offset, model.version, int(time.time() * 1000)),
         view=view,
@@ -92,8 +95,14 @@ def _judge(settings: Settings, observed: Observed, previous: ResultsReader | Non
         evidence=cluster_evidence(view, prediction.clusters, observed.pairs, observed.priors),
         confirmed=confirmed,
         statuses=previous.statuses() if previous is not None else None,
+        strengths=strengths(observed.pairs, prediction.clusters),
+        campaigns=Campaigns(
+            campaign_ids(previous, account_ids, prediction.clusters, joined.campaign, view.as_of_ms), joined.links
+        ),
     )
-    return with_past(results, previous, material_of(view, prediction.clusters, observed.pairs, observed.priors))
+    material = material_of(view, prediction.clusters, observed.pairs, observed.priors)
+    taken = tables.taken(view.as_of_ms, view.accounts["account_id"], prediction.clusters)
+    return with_past(results, previous, replace(material, taken=taken))
 
 
 def with_past(results: Results, previous: ResultsReader | None, material: Material) -> Results:
@@ -103,12 +112,6 @@ def with_past(results: Results, previous: ResultsReader | None, material: Materi
     before = previous.past() if previous is not None else Past()
     last = previous.look() if previous is not None else None
     return replace(results, past=carried(before, last, look_of(results), things), material=material)
-
-
-def _taken(tables: LinkTables, results: Results) -> pa.Table:
-    ordinals = pc.index_in(results.accounts["cluster_id"], value_set=results.clusters["id"].combine_chunks())
-    clusters = pc.fill_null(ordinals, -1).to_numpy()
-    return tables.taken(results.run.as_of_ms, results.accounts["account_id"], clusters)
 
 
 def write_scores(path: Path, results: Results) -> None:

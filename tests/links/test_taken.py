@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from graphsvc.clusters.taken import TakenRow, large, taken_from
+from graphsvc.clusters.taken import Taken, TakenRow, large, taken_from
 from graphsvc.events.lexicon import AREAS, TECHNIQUES
 from graphsvc.events.record import Fingerprint, Record, Traits
 from graphsvc.links.tables import LinkTables
@@ -116,13 +116,17 @@ def test_the_order_of_arrival_and_what_comes_later_change_nothing(tmp_path: Path
 def test_of_nothing_there_is_nothing(tmp_path: Path) -> None:
     found = taken(tmp_path / "w", [], START_MS)
     assert (found.schema, found.num_rows) == (TAKEN, 0)
-    statement = taken_from([])
+    statement = taken_from(found)
     assert statement.sentence == "No exchange of these accounts is known."
     assert (statement.weeks, statement.whole.exchanges, statement.uniformity) == ((), 0, 0.0)
 
 
 def row(part: str, name: str, exchanges: int, week_ms: int = 0, **facts: int) -> TakenRow:
-    return TakenRow(part, name, week_ms, facts.get("accounts", 41), exchanges, 0, facts.get("output", 0), 0.5, 0.8)
+    return TakenRow(0, part, name, week_ms, facts.get("accounts", 41), exchanges, 0, facts.get("output", 0), 0.5, 0.8)
+
+
+def said(rows: Iterable[TakenRow]) -> Taken:
+    return taken_from(pa.Table.from_pylist([vars(one) for one in rows], TAKEN))
 
 
 def statement(change: Callable[[TakenRow], bool] = lambda row: True) -> list[TakenRow]:
@@ -142,29 +146,29 @@ def statement(change: Callable[[TakenRow], bool] = lambda row: True) -> list[Tak
 
 
 def test_the_sentence_says_it_in_plain_words() -> None:
-    assert taken_from(statement()).sentence == (
+    assert said(statement()).sentence == (
         "In 3 weeks 41 accounts took 12,400 exchanges, 9.1 million output tokens, mostly code (61%) and mathematics "
         "(22%), most asking for step-by-step reasoning, from model-x."
     )
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    bare = taken_from(statement(lambda row: row.part == "all"))
+    bare = said(statement(lambda row: row.part == "all"))
     assert bare.sentence == "In 3 weeks 41 accounts took 12,400 exchanges, 9.1 million output tokens."
-    unread = taken_from(statement(lambda row: row.name not in ("code", "mathematics", "step_by_step", "jailbreak")))
+    unread = said(statement(lambda row: row.name not in ("code", "mathematics", "step_by_step", "jailbreak")))
     assert unread.sentence == "In 3 weeks 41 accounts took 12,400 exchanges, 9.1 million output tokens, from model-x."
     single = [row("all", "", 1, accounts=1), row("all", "", 1, _monday_ms(START_MS), accounts=1)]
-    assert taken_from(single).sentence == "In one week 1 account took 1 exchange."
+    assert said(single).sentence == "In one week 1 account took 1 exchange."
 
 
 def test_many_models_are_counted() -> None:
     models = [row("model", f"m{n}", 1_000 * (n + 1)) for n in range(4)]
-    said = taken_from([*statement(lambda row: row.part == "all"), *models]).sentence
-    assert said.endswith(", from 4 models, first of all m3 (32%).")
+    sentence = said([*statement(lambda row: row.part == "all"), *models]).sentence
+    assert sentence.endswith(", from 4 models, first of all m3 (32%).")
 
 
 def test_shares_are_of_exchanges_whose_text_was_seen() -> None:
-    whole = taken_from(statement()).whole
+    whole = said(statement()).whole
     assert [(one.name, one.share) for one in whole.areas] == [("code", 0.61), ("mathematics", 0.22), ("unknown", 0.17)]
     assert [one.share for one in whole.techniques] == [0.52, 0.03]
 

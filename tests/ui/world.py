@@ -91,8 +91,8 @@ def write_world(seen: LinkView, path: Path) -> ResultsReader:
     confirmed = np.isin(names, CONFIRMED)
     statuses = {ids[of[RELAY[0]]]: "confirmed", ids[of[OFFICE[0]]]: "dismissed"}
     results = results_of(run, seen, clusters, ids, verdicts, evidence, confirmed, statuses)
-    material = material_of(seen, clusters, linked)
-    write_results(path, with_past(replace(results, taken=_taken(of[FARM[0]])), None, material))
+    material = replace(material_of(seen, clusters, linked), taken=_taken(of[FARM[0]]))
+    write_results(path, with_past(results, None, material))
     return ResultsReader(path)
 
 
