@@ -103,7 +103,7 @@ def columns_of(batch: Sequence[Stored]) -> Columns:
         [record.fingerprint is not None for record in records],
         [None if sketch is None else sketch_key(sketch) for sketch in sketches],
         sketches,
-        [_chain(record) for record in records],
+        _chains(records),
         *_traits(records),
         account_key,
     ]
@@ -148,8 +148,12 @@ def _traits(records: Sequence[Record]) -> list[list[object]]:
     ]
 
 
-def _chain(record: Record) -> list[int]:
-    return [sketch_key(link.encode()) for link in record.fingerprint.chain] if record.fingerprint else []
+def _chains(records: Sequence[Record]) -> pa.Array:
+    """Keys of each record's chain; an empty list for a record without one."""
+    chains = [record.fingerprint.chain if record.fingerprint else () for record in records]
+    starts = np.concatenate([[0], np.cumsum([len(one) for one in chains])])
+    keys = keys_of(pa.array(list(chain.from_iterable(chains)), pa.string()))
+    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), pa.array(keys))
 
 
 def _sketch(stored: Stored) -> bytes | None:
