@@ -54,22 +54,22 @@ def discounts_of(
     hub = degree >= HUB_CUT
     counting = [row for row in np.argsort(-strength, kind="stable").tolist() if not hub[row]][:DISCOUNTS_MAX]
     hubs = [row for row in np.lexsort((degree, -members)).tolist() if hub[row]][:HUBS_MAX]
-    chosen = counting + hubs
+    chosen = np.array(counting + hubs, np.int64)
     columns = (members, left, first, last, _held_without(material, rows, what, chosen))
     facts = zip(
         *(material.things[name].take(chosen).to_pylist() for name in ("type", "id", "degree", "bits")),
-        *(column[np.array(chosen, np.int64)].tolist() for column in columns),
+        *(column[chosen].tolist() for column in columns),
         strict=True,
     )
     found = [_discount(accounts, len(material.members), *fact) for fact in facts]
     return tuple(found[: len(counting)]), tuple(found[len(counting) :])
 
 
-def _held_without(material: Material, rows: Int64s, what: Shared, things: list[int]) -> Int64s:
+def _held_without(material: Material, rows: Int64s, what: Shared, things: Int64s) -> Int64s:
     """int64 per thing, of those in `things`, else 0: the largest part that the other evidence holds together."""
     a, b, bits = (material.pairs[name].to_numpy()[rows] for name in ("a", "b", "bits"))
     found = np.zeros(len(material.things), np.int64)
-    for thing in things:
+    for thing in things.tolist():
         pairs, less = what.without(thing)
         left = bits.astype(np.float64)
         left[pairs] -= less
