@@ -1,0 +1,167 @@
+"""Evidence packs, history and campaigns by HTTP: of a real detection, and of clusters that merged and parted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flask
+import numpy as np
+import pyarrow as pa
+import pytest
+from flask.testing import FlaskClient
+
+from graphsvc.api import create_app
+from graphsvc.cases.keys import KeyStore
+from graphsvc.clusters.campaigns import LINKS
+from graphsvc.clusters.evidence import cluster_evidence
+from graphsvc.clusters.ids import campaign_ids, stable_ids
+from graphsvc.clusters.material import material_of
+from graphsvc.clusters.results import Campaigns, ResultsReader, Run, Verdicts, results_of, write_results
+from graphsvc.config import load_settings
+from graphsvc.jobs.detect import with_past
+from graphsvc.links.pairs import pairs
+from tests.api.conftest import Served
+from tests.links.worlds import DAY_MS, START_MS, sharing, view
+
+ONE, TWO, PAIR = [f"a{n}" for n in range(6)], [f"b{n}" for n in range(4)], ["c0", "c1"]
+GROUPS = {("device", "d1"): ONE, ("device", "d2"): TWO, ("ip", "i"): PAIR, ("bin", "rare"): [*ONE, *TWO]}
+BEFORE = {**dict.fromkeys(ONE, 0), **dict.fromkeys(TWO, 1), **dict.fromkeys(PAIR, 2)}
+AFTER = dict.fromkeys([*ONE, *TWO], 0)
+
+
+@dataclass(frozen=True)
+class Service:
+    client: FlaskClient
+    headers: dict[str, str]
+    old: dict[str, str]
+
+    def get(self, path: str) -> tuple[int, dict[str, Any]]:
+        answer = self.client.get(path, headers=self.headers)
+        return answer.status_code, answer.get_json(force=True)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Three clusters, of which a day later two are one and the third is no more."""
+    folder = tmp_path_factory.mktemp("merged")
+    settings = load_settings(data=folder / "data", neo4j_uri="off")
+    places = settings.places.create()
+    reader = ResultsReader(places.results)
+    find(places.results, folder / "one", BEFORE, START_MS, None)
+    old = reader.memberships()
+    find(places.results, folder / "two", AFTER, START_MS + DAY_MS, reader)
+    app: flask.Flask = create_app(settings)
+    key = KeyStore(places.cases).create("test", ("read",))
+    yield Service(app.test_client(), {"Authorization": f"Bearer {key}"}, old)
+    app.extensions["graphsvc"].close()
+
+
+def find(path: Path, folder: Path, members: dict[str, int], at_ms: int, previous: ResultsReader | None) -> None:
+    """Writes results with these clusters; the first two are of one campaign."""
+    seen = view(folder, sharing(GROUPS), at_ms)
+    names = seen.accounts["account_id"].to_pylist()
+    clusters = np.array([members.get(name, -1) for name in names], np.int32)
+    found, count = pairs(seen), int(clusters.max()) + 1
+    share = np.full(count, 0.9, np.float32)
+    verdicts = Verdicts(np.full(len(names), 0.8, np.float32), share, share, share, ["trial_farm"] * count)
+    campaign = np.array([0, 0, -1][:count], np.int32)
+    rows = [{"a": 0, "b": 1, "bits": 7.5, "reason": "the same card issuer"}] if count > 1 else []
+    links = pa.Table.from_pylist(rows, LINKS)
+    results = results_of(
+        Run(at_ms, 1, "m", at_ms),
+        seen,
+        clusters,
+        stable_ids(previous, names, clusters, at_ms),
+        verdicts,
+        cluster_evidence(seen, clusters, found),
+        np.zeros(len(names), np.bool_),
+        strengths=np.linspace(0, 1, len(names), dtype=np.float32),
+        campaigns=Campaigns(campaign_ids(previous, names, clusters, campaign, at_ms), links),
+    )
+    write_results(path, with_past(results, previous, material_of(seen, clusters, found)))
+
+
+def test_a_merged_cluster_says_where_it_is_now(service: Service) -> None:
+    heir = service.old["a0"]
+    status, problem = service.get(f"/v1/clusters/{service.old['b0']}")
+    assert (status, problem["code"], problem["see"]) == (404, "not_found", heir)
+    assert heir in problem["detail"]
+    for path in ("/members", "/evidence", "/timeline", "/graph"):
+        assert service.get(f"/v1/clusters/{service.old['b0']}{path}")[0] in (404, 503)
+
+
+def test_a_cluster_that_fell_apart_says_so(service: Service) -> None:
+    status, problem = service.get(f"/v1/clusters/{service.old['c0']}")
+    assert status == 404
+    assert "no longer form one" in problem["detail"]
+    assert "see" not in problem
+
+
+def test_histories_of_former_and_present_clusters(service: Service) -> None:
+    heir, gone, apart = (service.old[name] for name in ("a0", "b0", "c0"))
+    _, history = service.get(f"/v1/clusters/{heir}/history")
+    assert [(one["event"], one["other"], one["accounts"]) for one in history["items"]] == [
+        ("born", None, 6),
+        ("absorbed", gone, 4),
+        ("grew", None, 4),
+    ]
+    assert history["now_in"] is None
+    _, history = service.get(f"/v1/clusters/{gone}/history")
+    assert [one["event"] for one in history["items"]] == ["born", "merged_into"]
+    assert history["items"][1]["text"] == f"Became part of {heir}: 4 of its 4 accounts went there."
+    assert history["now_in"] == heir
+    _, history = service.get(f"/v1/clusters/{apart}/history")
+    assert [one["event"] for one in history["items"]] == ["born", "closed"]
+    assert "no longer form a cluster" in history["items"][1]["text"]
+    assert service.get("/v1/clusters/nobody/history")[0] == 404
+
+
+def test_campaigns_are_stable_and_listed(service: Service) -> None:
+    _, cluster = service.get(f"/v1/clusters/{service.old['a0']}")
+    assert cluster["campaign_id"].startswith("p")
+    _, page = service.get(f"/v1/clusters?campaign={cluster['campaign_id']}")
+    assert [one["id"] for one in page["items"]] == [service.old["a0"]]
+    assert service.get("/v1/clusters?campaign=none")[1]["items"] == []
+
+
+def test_members_tell_how_firmly_they_belong(service: Service) -> None:
+    _, members = service.get(f"/v1/clusters/{service.old['a0']}/members")
+    strengths = [one["strength"] for one in members["items"]]
+    assert strengths == sorted(strengths)
+    assert 0 <= strengths[0] < strengths[-1] < 1
+
+
+def test_the_pack_has_evidence_and_counter_evidence(service: Service) -> None:
+    _, pack = service.get(f"/v1/clusters/{service.old['a0']}/evidence")
+    assert pack["sentence"].startswith("10 accounts are held together by 9 links")
+    assert (pack["bonds_total"], len(pack["bonds"])) == (9, 9)
+    assert {bond["part"] + bond["rest"] for bond in pack["bonds"]} == {10}
+    assert [one["outcome"] for one in pack["explanations"]] == sorted(
+        (one["outcome"] for one in pack["explanations"]), key=["explains", "in_part", "no"].index
+    )
+    assert {one["identifier_id"] for one in pack["discounts"]} == {"d1", "d2", "rare"}
+    assert len(service.get(f"/v1/clusters/{service.old['a0']}/evidence?max_bonds=2")[1]["bonds"]) == 2
+    assert service.get(f"/v1/clusters/{service.old['a0']}/evidence?max_bonds=x")[0] == 422
+
+
+def test_the_pack_of_a_real_detection(api: Served) -> None:
+    for cluster in api.client.get("/v1/clusters", params={"limit": 5}).json()["items"]:
+        pack = api.client.get(f"/v1/clusters/{cluster['id']}/evidence").json()
+        assert sum(pack["parts"]) == cluster["size"]
+        assert len(pack["explanations"]) == 11
+        assert api.client.get(f"/v1/clusters/{cluster['id']}/history").json()["items"][0]["event"] == "born"
+
+
+def test_the_page_of_a_merged_cluster_leads_to_where_it_is_now(service: Service) -> None:
+    browser = service.client
+    key = service.headers["Authorization"].removeprefix("Bearer ")
+    assert browser.post("/login", data={"key": key}).status_code == 303
+    answer = browser.get(f"/clusters/{service.old['b0']}")
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"/clusters/{service.old['a0']}#history")
+    page = browser.get(f"/clusters/{service.old['a0']}").text
+    assert f"Took in {service.old['b0']}" in page
+    assert "Belongs" in page
+    assert browser.get(f"/clusters/{service.old['c0']}").status_code == 404
