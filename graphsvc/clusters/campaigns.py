@@ -35,7 +35,7 @@ GAP_MAX_MS = 3 * DAY_MS
 GAP_MIN_MS = DAY_MS // 4
 FOLLOWS_BITS = 3.0
 """At most so much for beginning where another ended: bans, terms and offers make many begin and end at once."""
-INHERITED_BITS = 4.0
+INHERITED_BITS = 2.0
 """A successor inherits something: without so much in common a beginning after an end is one of many."""
 TOLL_BITS = 1.0
 EVERYDAY = ("network", "mail", "org")

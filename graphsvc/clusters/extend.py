@@ -38,7 +38,7 @@ def extended(evidence: Evidence, unit: Int32s, place: Int32s, constraints: Const
         cluster = np.bincount(unit, minlength=len(unit)) > 1
         found = _enough(ties(evidence, unit, turn, JOIN_BITS - MANY_BITS), cluster)
         known = known.plus(found.only(~constraints.conflict(unit, found.a, found.b)))
-        best = _best(known, cluster)
+        best = _best(known, cluster, _first(unit, place))
         if not len(best.a):
             break
         grown = united(unit, best.a, best.b, best.bits, place, constraints)
@@ -54,15 +54,29 @@ def _enough(found: Ties, cluster: Bools) -> Ties:
     return found.only(found.bits + MANY_BITS * many - ALONE_BITS * ~cluster[found.b] >= JOIN_BITS)
 
 
-def _best(known: Ties, cluster: Bools) -> Ties:
-    """Ties of clusters that are best on both sides, and of accounts to their only best cluster."""
+def _best(known: Ties, cluster: Bools, place: Int32s) -> Ties:
+    """Ties of two clusters that are each other's best, and of accounts to their only best cluster. Of equal ties of
+    clusters the first by place is best: were all of them joined at once, a chain of like chances would make a giant."""
     both = cluster[known.b]
-    best = np.zeros(len(cluster), np.float32)
-    np.maximum.at(best, known.a[both], known.bits[both])
-    np.maximum.at(best, known.b, known.bits)
-    top = known.bits >= best[known.b]
+    low, high = np.minimum(place[known.a], place[known.b]), np.maximum(place[known.a], place[known.b])
+    rank = np.empty(len(both), np.int64)
+    rank[np.lexsort((-high, -low, known.bits))] = np.arange(len(both))
+    best = np.full(len(cluster), -1, np.int64)
+    np.maximum.at(best, known.a[both], rank[both])
+    np.maximum.at(best, known.b[both], rank[both])
+    bits = np.zeros(len(cluster), np.float32)
+    np.maximum.at(bits, known.b[~both], known.bits[~both])
+    top = known.bits >= bits[known.b]
     ways = np.bincount(known.b[top & ~both], minlength=len(cluster))
-    return known.only(top & np.where(both, known.bits >= best[known.a], ways[known.b] == 1))
+    paired = (best[known.a] == rank) & (best[known.b] == rank)
+    return known.only(np.where(both, paired, top & (ways[known.b] == 1)))
+
+
+def _first(unit: Int32s, place: Int32s) -> Int32s:
+    """int32[N]: the first place that an account of each unit has."""
+    first = np.full(len(unit), len(unit), np.int32)
+    np.minimum.at(first, unit, place)
+    return first
 
 
 def _changed(unit: Int32s, grown: Int32s) -> Bools:
