@@ -25,9 +25,12 @@ SIGNATURE = 32
 SAMPLE_MAX = 64
 BAND_ROWS = 2
 THREADS = 2
-ALIKE_MIN = 0.3
-"""Jaccard similarity of shingles, estimated from both parts of the sketches. A third of the shingles is left where one
-word in six was replaced, or where as much again was put into the slots. Texts that share less are for frames."""
+ALIKE_MIN = 0.4
+"""Jaccard similarity of shingles, estimated from both parts of the sketches. So much is left where one word in ten was
+replaced, or where three quarters as much again stands in the slots. From texts that share less, joining goes on from
+one common sentence to the next, until a ring's prompts and everybody's are one family; those are left to frames."""
+EQUAL_MIN = 6
+"""Of 32 MinHash values: with fewer equal ones, one in 200 alike pairs at most, the samples are not looked at."""
 LEADERS = 8
 """Members that each newcomer to a bucket is compared with: a popular prompt costs no more than a rare one."""
 
@@ -122,6 +125,8 @@ def _alike(words: UInt32s, start: Int64s, one: int, other: int) -> bool:
     equal = 0
     for place in range(SIGNATURE):
         equal += a[place] == b[place]
+    if equal < EQUAL_MIN:
+        return False
     reach = np.uint32(0xFFFFFFFF)
     # A full sample was cut: beyond its last hash it says nothing.
     if a.size == SIGNATURE + SAMPLE_MAX:

@@ -30,9 +30,11 @@ def sketch_of(shingles: set[int]) -> bytes:
 
 
 def plain_similarity(one: bytes, other: bytes) -> float:
-    """Jaccard similarity of shingles, as the two parts of both sketches together estimate it."""
+    """Jaccard similarity of shingles, as the two parts of both sketches together estimate it; 0 below 6 equal MinHashes."""
     a, b = (np.frombuffer(sketch, "<u4").tolist() for sketch in (one, other))
     equal = sum(x == y for x, y in zip(a[:MIN_HASHES], b[:MIN_HASHES], strict=True))
+    if equal < 6:
+        return 0.0
     reach = min([2**32, *(sample[-1] for sample in (a, b) if len(sample) == MIN_HASHES + SAMPLED)])
     ones, others = ({value for value in of[MIN_HASHES:] if value <= reach} for of in (a, b))
     return (equal + len(ones & others)) / (MIN_HASHES + len(ones | others))
