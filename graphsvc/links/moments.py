@@ -16,14 +16,22 @@ QUIET_MS = 300_000
 """An account is quiet when it asks nothing for so long: the shortest cooldown that relays keep, and longer than most
 people think between two questions."""
 NEVER = np.iinfo(np.int64).max
-HALF_MS = 1_800_000
+HALF_MS = 900_000
+"""The null moves a moment by at most so much: less than a lesson or a shift lasts."""
 CYCLES_MS = (60_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000)
 """Clocks that programs are started by."""
 DAY_MS = 86_400_000
+LATE_MS = 10_000
 SPARSE = 8
 """Where there are so many targets for each trial, a binary search is quicker than going through them."""
+CLOCKED = 0.1
+"""Where chance, a schedule or a rush makes an answer as likely as this, it says nothing."""
 CROWD = 64
-"""Members of one thing that act within one window: where more do, something outside moves them all."""
+"""Of more targets than these within one window, no pairs are made."""
+MINUTE_MS = 60_000
+STIR, STIRRED = 4, 4
+"""So many holders of one thing that begin within a minute, and so many times as many as usual in that half hour: a
+lesson, an outage or a message moves them, and not one hand that hands over."""
 
 Bools = npt.NDArray[np.bool_]
 Float64s = npt.NDArray[np.float64]
@@ -163,7 +171,7 @@ def together(
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def chance(at_ms: int, targets: Int64s, everyone: Int64s, before_ms: int, after_ms: int, days: int) -> float:
     """Probability that one of an account's `targets` falls within [-before, after] of `at_ms` by chance, given which
-    half hours it was active in: targets are thought moved at random within an hour (interval jitter, Amarasingham et
+    half hours it was active in: targets are thought moved at random within one (interval jitter, Amarasingham et
     al. 2012), or to where else they stand on the clock or on other days; more so where `everyone` comes at once.
     """
     width_ms = before_ms + after_ms
@@ -175,20 +183,26 @@ def chance(at_ms: int, targets: Int64s, everyone: Int64s, before_ms: int, after_
     others = targets.size - within
     share = width_ms / (2.0 * HALF_MS)
     for cycle_ms in CYCLES_MS:
-        alike = -1
-        for place in range(targets.size):
-            if place < low or place >= high:
-                alike += (targets[place] - at_ms + before_ms) % cycle_ms <= width_ms
-        if alike > 0:
-            share = max(share, alike / others * cycle_ms / (2.0 * HALF_MS))
-    same_time = -1
-    for place in range(targets.size):
-        if place < low or place >= high:
-            same_time += (targets[place] - at_ms + before_ms) % DAY_MS <= width_ms
+        alike = _alike(at_ms, targets, low, high, cycle_ms, before_ms, width_ms)
+        if alike > 1:
+            share = max(share, (alike - 1) / others * cycle_ms / (2.0 * HALF_MS))
+    same_time = (_alike(at_ms, targets, low, high, DAY_MS, before_ms, width_ms) - 1) / days
     crowd = np.searchsorted(everyone, at_ms + after_ms + 1) - np.searchsorted(everyone, at_ms - before_ms) - 2
     usual = np.searchsorted(everyone, at_ms + HALF_MS) - np.searchsorted(everyone, at_ms - HALF_MS)
     rush = max(1.0, (crowd + 1.0) / (usual * width_ms / (2.0 * HALF_MS) + 1.0))
-    return min(1.0, max(within * share * rush, same_time / days))
+    return float(min(1.0, max(within * share * rush, same_time)))
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+def _alike(at_ms: int, targets: Int64s, low: int, high: int, cycle_ms: int, before_ms: int, width_ms: int) -> int:
+    """How many targets, those from `low` to `high` left out, stand where `at_ms` does in a cycle: a schedule starts
+    what it starts some seconds late."""
+    slack_ms = min(LATE_MS, cycle_ms // 60)
+    count = 0
+    for place in range(targets.size):
+        if place < low or place >= high:
+            count += (targets[place] - at_ms + before_ms + slack_ms) % cycle_ms <= width_ms + 2 * slack_ms
+    return count
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -209,9 +223,13 @@ def judge(
     days: int,
     rates: Float64s,
     by_ms: int,
+    thing_start: Int64s,
+    thing: Int32s,
+    begin: Int64s,
+    thing_ms: Int64s,
 ) -> tuple[Int32s, Int32s, Float64s, Int64s, Int64s]:
-    """For each pair, over the trials of `one`, moved by `by_ms`, with moments of `other` within half an hour: how many
-    were answered, on how many days, the log2 likelihood ratio, and the first and last answered trial.
+    """For each pair, over the trials of `one`, moved by `by_ms`, with moments of `other` within HALF_MS: how many were
+    answered, on how many days, the log2 likelihood ratio, and the first and last answered trial.
 
     The likelihood that one hand answers is the mean of those at `rates`; its answers come on top of chance.
     """
@@ -232,12 +250,13 @@ def judge(
             q = chance(at_ms, targets, everyone, before_ms, after_ms, days)
             if q == 0.0:
                 continue
+            if q >= CLOCKED or _stirred(trial_ms[place], thing_start, thing, begin, thing_ms, one[pair]):
+                continue
             first = np.searchsorted(targets, at_ms - before_ms)
             answered = first < targets.size and targets[first] <= at_ms + after_ms
             if ends:
                 q *= _share_ending(at_ms, end_ms, everyone, everyone_end, before_ms, after_ms)
                 answered = answered and -before_ms <= ending[first] - end_ms <= after_ms
-            q = min(q, 0.99)
             for index in range(rates.size):
                 hit = q + rates[index] * (1.0 - q)
                 ratio[index] += np.log2(hit / q) if answered else np.log2((1.0 - hit) / (1.0 - q))
@@ -253,10 +272,23 @@ def judge(
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]
+def _stirred(at_ms: int, start: Int64s, thing: Int32s, begin: Int64s, thing_ms: Int64s, account: int) -> bool:
+    """Whether many that share one of the account's things begin about then; `thing_ms` as `by_thing` gives them."""
+    for link in range(start[account], start[account + 1]):
+        times = thing_ms[begin[thing[link]] : begin[thing[link] + 1]]
+        now = np.searchsorted(times, at_ms + MINUTE_MS) - np.searchsorted(times, at_ms - MINUTE_MS)
+        if now > STIR:
+            usual = np.searchsorted(times, at_ms + HALF_MS) - np.searchsorted(times, at_ms - HALF_MS)
+            if now > STIR + STIRRED * (usual - now) * MINUTE_MS / HALF_MS:
+                return True
+    return False
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator]
 def _share_ending(
     at_ms: int, end_ms: int, everyone: Int64s, everyone_end: Int64s, before_ms: int, after_ms: int
 ) -> float:
-    """Of all quiet times that began within half an hour of this one, itself included, how many end when it does."""
+    """Of all quiet times that began within HALF_MS of this one, itself included, how many end when it does."""
     low = np.searchsorted(everyone, at_ms - HALF_MS)
     high = np.searchsorted(everyone, at_ms + HALF_MS)
     alike = 0

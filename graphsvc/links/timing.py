@@ -4,8 +4,8 @@ Three kinds. A hand-over: one account goes quiet after a refusal and another one
 shared cooldown: both go quiet and both come back within the same half minute. Synchrony: both come out of quiet within
 seconds of each other, on several days. Only pairs are looked at that share a device, a network, a text or a payment
 with at most DEGREE_MAX accounts. The null hypothesis leaves each account its hours and days and its place on the clock
-and moves its moments within the hour, so that time zones, office hours, lessons and schedules explain themselves; of
-the pairs found, at most FALSE_MAX are expected to be false (Benjamini and Hochberg 1995), in strata by how many
+and moves its moments within half an hour, so that time zones, office hours, lessons and schedules explain themselves;
+of the pairs found, at most FALSE_MAX are expected to be false (Benjamini and Hochberg 1995), in strata by how many
 accounts share what the two do.
 """
 
@@ -35,8 +35,10 @@ from graphsvc.links.moments import (
 THREADS = 2
 DEGREE_MAX = 500
 STRATA = (4, 16, 64, DEGREE_MAX)
-SHIFTS_MS = tuple(minutes * 60_000 for minutes in (-29, -23, -19, -17, -13, -11, -7, -3, 3, 7, 11, 13, 17, 19, 23, 29))
-"""By how much the null moves moments: within the hour, and whole minutes, so that who works by the clock still does."""
+SHIFTS_MS = tuple(sign * minutes * 60_000 for minutes in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14) for sign in (1, -1))
+"""By how much the null moves moments: within half an hour, and whole minutes, so that clockwork stays clockwork."""
+LARGE = 1_000_000
+"""Of more moments each fourth shift is enough: where pairs are many, a few rounds tell how many are false."""
 FALSE_MAX = 0.05
 BITS_MAX = 10.0
 """Timing alone never counts for more: what it is drawn from, a few seconds, an unknown cause outside can also share."""
@@ -119,6 +121,8 @@ class Sides:
     targets: Moments
     trial_things: tuple[Int64s, Int32s, Int64s]
     target_things: tuple[Int64s, Int32s, Int64s]
+    thing_start: Int64s
+    thing: Int32s
     degree: Int32s
 
     @property
@@ -197,9 +201,10 @@ def _shared(database: duckdb.DuckDBPyConnection, accounts: int) -> Shared:
 def _found(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> pa.Table:
     """The pairs of one kind that hold, each stratum by itself."""
     shared = shared.below(kind.degree_max)
-    sides = Sides(trials, targets, _by_thing(trials, shared), _by_thing(targets, shared), shared.degree)
+    things = _by_thing(trials, shared), _by_thing(targets, shared)
+    sides = Sides(trials, targets, *things, shared.start, shared.group, shared.degree)
+    shifts_ms = SHIFTS_MS[::4] if len(trials.at_ms) > LARGE else SHIFTS_MS
     # Where there is no direction, a round of the null has each pair twice: either of the two is moved.
-    shifts_ms = SHIFTS_MS[::4] if sides.same else SHIFTS_MS
     rounds = len(shifts_ms) * (2 if sides.same else 1)
     with ThreadPoolExecutor(THREADS) as threads:
         null = list(threads.map(lambda by_ms: _reached(kind, sides, by_ms), shifts_ms))
@@ -211,9 +216,9 @@ def _found(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> pa.
     score, stratum = _score(kind, judged), _stratum(pairs)
     held = np.zeros(len(score), np.bool_)
     for place in range(len(STRATA)):
-        within = stratum == place
+        within = (stratum == place) & (score > 0.0)
         held[within] = accepted(score[within], null_score[null_stratum == place], rounds, FALSE_MAX)
-    return _table(kind, pairs, judged, held & (score > 0.0))
+    return _table(kind, pairs, judged, held)
 
 
 def _reached(kind: Kind, sides: Sides, by_ms: int) -> tuple[Float64s, Int64s]:
@@ -265,6 +270,7 @@ def _judged(kind: Kind, sides: Sides, pairs: Candidates, by_ms: int) -> Judged:
             pairs.one, pairs.other, trials.start, trials.at_ms, trials.end_ms, targets.start, targets.at_ms,
             targets.end_ms, targets.by_time_ms, targets.end_by_time_ms, kind.before_ms, kind.after_ms, kind.ends,
             1 + int(whole_ms) // DAY_MS, np.array(RATES), by_ms,
+            sides.thing_start, sides.thing, sides.target_things[0], sides.target_things[2],
         )
     )  # fmt: skip
 
