@@ -24,7 +24,8 @@ class SharedThing(Struct, frozen=True):
 
 class BondAnswer(Struct, frozen=True):
     """A link of the fewest that hold the cluster together. Dropped, it leaves `part` accounts apart from `rest`,
-    but for `other_pairs` that still join both sides. `shared`: the strongest of `shared_count` things in common.
+    but for `other_pairs` that still join both sides. `shared`: the strongest of `shared_count` things in common;
+    `ties`: what the two do to each other (peer, hand_over, cooldown, synchrony).
     `weak`: too little for two accounts alone, but part of what two groups of them share."""
 
     account_a: str
@@ -33,6 +34,7 @@ class BondAnswer(Struct, frozen=True):
     text: str
     shared: list[SharedThing]
     shared_count: int
+    ties: list[str]
     first_seen: str
     last_seen: str
     part: int
@@ -145,6 +147,7 @@ def _bond(bond: Bond) -> BondAnswer:
         text=bond.text,
         shared=[SharedThing(one.type, one.id, one.bits) for one in bond.reasons],
         shared_count=bond.shared,
+        ties=list(bond.ties),
         first_seen=answers.rfc3339(bond.first_ms),
         last_seen=answers.rfc3339(bond.last_ms),
         part=bond.part,

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from graphsvc.clusters.words import sentence
+from graphsvc.clusters.words import sentence, tie_sentence
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import GROUPS, HUB_CUT, Priors, bits_of, groups_of
 
@@ -65,7 +66,8 @@ def cluster_evidence(view: LinkView, clusters: Int32s, pairs: pa.Table, priors: 
     """Evidence rows of all clusters, by cluster and rank (from 1; evidence first, then counter-evidence).
 
     `clusters` is int32[N], -1 for accounts in none. `bits` is what sharing the identifier is worth, `accounts` how many
-    members have it, `outside` how many others; of direct peers and of a network alone the identifier id is empty.
+    members have it, `outside` how many others; of direct peers, of
+    timing and of a network alone the identifier id is empty.
     `priors` are those that the pairs were weighed by.
     """
     size = np.bincount(clusters[clusters >= 0])
@@ -76,7 +78,7 @@ def cluster_evidence(view: LinkView, clusters: Int32s, pairs: pa.Table, priors: 
     for_it = ~against & (shares.bits >= EVIDENCE_BITS_MIN)
     tables = [
         _identifier_rows(view, shares.take(_strongest(shares, group, for_it, EVIDENCE_MAX)), size, counter=False),
-        _peer_rows(view, clusters, size),
+        _tie_rows(view, clusters, size),
         _identifier_rows(view, shares.take(_strongest(shares, group, against, COUNTER_MAX)), size, counter=True),
         _network_alone_rows(view, clusters, pairs, size),
     ]
@@ -147,22 +149,36 @@ def _identifier_rows(view: LinkView, shares: Shares, size: Int64s, *, counter: b
     return _rows(shares.cluster, columns, shares.first_ms, shares.last_ms, counter=counter)
 
 
-def _peer_rows(view: LinkView, clusters: Int32s, size: Int64s) -> pa.Table:
-    """One row for each cluster whose members deal with each other directly."""
-    source, target = (view.peers[name].to_numpy() for name in ("source", "target"))
-    inside = np.flatnonzero((clusters[source] >= 0) & (clusters[source] == clusters[target]))
-    order = inside[np.argsort(clusters[source[inside]], kind="stable")]
-    cluster, new = np.unique(clusters[source[order]], return_index=True)
-    ends = np.unique(np.concatenate([source[inside], target[inside]]))
-    accounts = np.bincount(clusters[ends], minlength=len(size))[cluster].astype(np.int32)
-    first_ms = view.peers["first_ms"].to_numpy()[order]
-    oldest = np.minimum.reduceat(first_ms, new) if len(new) else first_ms
-    newest = np.maximum.reduceat(first_ms, new) if len(new) else first_ms
-    texts = [
-        f"{n} of {m} accounts deal with each other directly." for n, m in zip(accounts, size[cluster], strict=True)
+def _tie_rows(view: LinkView, clusters: Int32s, size: Int64s) -> pa.Table:
+    """One row for each cluster and kind of tie whose members deal with each other, or follow each other in time."""
+    peers, timings = view.peers, view.timings
+    kinds = ["peer", *sorted(set(timings["reason"].to_pylist()))]
+    kind = np.concatenate([np.zeros(len(peers), np.int64), pc.index_in(timings["reason"], pa.array(kinds)).to_numpy()])
+    one = np.concatenate([peers["source"].to_numpy(), timings["a"].to_numpy()])
+    other = np.concatenate([peers["target"].to_numpy(), timings["b"].to_numpy()])
+    first_ms, last_ms = (
+        np.concatenate([peers["first_ms"].to_numpy(), timings[name].to_numpy()]) for name in ("first_ms", "last_ms")
+    )
+    bits = np.concatenate([np.zeros(len(peers), np.float32), timings["bits"].to_numpy()])
+    inside = np.flatnonzero((clusters[one] >= 0) & (clusters[one] == clusters[other]))
+    key = clusters[one[inside]] * np.int64(len(kinds)) + kind[inside]
+    order = np.argsort(key, kind="stable")
+    rows, (found, new) = inside[order], np.unique(key[order], return_index=True)
+    ends = np.unique(np.concatenate([key * len(clusters) + one[inside], key * len(clusters) + other[inside]]))
+    accounts = np.unique(ends // max(len(clusters), 1), return_counts=True)[1].astype(np.int32)
+    cluster, of = found // len(kinds), [kinds[place] for place in (found % len(kinds)).tolist()]
+    worth = np.maximum.reduceat(bits[rows], new) if len(new) else bits[:0]
+    facts = zip(of, accounts.tolist(), size[cluster].tolist(), worth.tolist(), strict=True)
+    columns = [
+        of,
+        _repeat("", cluster),
+        [tie_sentence(*fact) for fact in facts],
+        worth,
+        accounts,
+        np.zeros_like(accounts),
     ]
-    nothing = np.zeros(len(cluster), np.int32)
-    columns = [_repeat("peer", cluster), _repeat("", cluster), texts, nothing.astype(np.float32), accounts, nothing]
+    oldest = np.minimum.reduceat(first_ms[rows], new) if len(new) else first_ms[:0]
+    newest = np.maximum.reduceat(last_ms[rows], new) if len(new) else last_ms[:0]
     return _rows(cluster.astype(np.int32), columns, oldest, newest, counter=False)
 
 

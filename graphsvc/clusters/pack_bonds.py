@@ -9,8 +9,9 @@ from scipy.sparse import csr_array
 
 from graphsvc.clusters.bonds import Int64s, Shared, Tree
 from graphsvc.clusters.material import Material
-from graphsvc.clusters.pack_words import bond_text
-from graphsvc.links.pairs import BITS_MIN
+from graphsvc.clusters.pack_words import bond_text, fate_text
+from graphsvc.clusters.words import TIES
+from graphsvc.links.pairs import BITS_MIN, COMBINATION
 
 REASONS_MAX = 3
 
@@ -27,14 +28,15 @@ class Reason:
 @dataclass(frozen=True)
 class Bond:
     """A link of the spanning tree. Dropped, it leaves `part` accounts apart from `rest`, but for `others` further
-    pairs between both sides. `reasons`: the strongest, of `shared` things in all. `weak`: too little for two accounts
-    alone, but part of what two groups of them share."""
+    pairs between both sides. `reasons`: the strongest, of `shared` things in all; `ties`: what the two do to each
+    other. `weak`: too little for two accounts alone, but part of what two groups of them share."""
 
     a: str
     b: str
     bits: float
     reasons: tuple[Reason, ...]
     shared: int
+    ties: tuple[str, ...]
     first_ms: int
     last_ms: int
     part: int
@@ -51,8 +53,11 @@ def bonds_of(material: Material, tree: Tree, what: Shared, rows: Int64s) -> tupl
     left = what.left[np.searchsorted(rows, tree.pair)]
     first, last = _times(material, left, a, b)
     reasons = _reasons(material, left)
+    ties = _ties(material)
+    weak_ones = (pairs["groups"].to_numpy()[tree.pair] >> COMBINATION & 1).tolist()
     sides = zip(tree.part.tolist(), tree.rest.tolist(), tree.others.tolist(), strict=True)
-    facts = zip(a.tolist(), b.tolist(), bits.tolist(), reasons, np.diff(left.indptr).tolist(), first, last, strict=True)
+    held = zip(a.tolist(), b.tolist(), bits.tolist(), reasons, np.diff(left.indptr).tolist(), strict=True)
+    facts = zip(held, first, last, weak_ones, sides, strict=True)
     return tuple(
         Bond(
             a=names[one],
@@ -60,16 +65,32 @@ def bonds_of(material: Material, tree: Tree, what: Shared, rows: Int64s) -> tupl
             bits=worth,
             reasons=why,
             shared=many,
+            ties=ties.get((one, other), ()),
             first_ms=begun,
             last_ms=ended,
             part=part,
             rest=rest,
             others=others,
             weak=worth < BITS_MIN,
-            text=bond_text(worth, why, many, part, rest, others, weak=worth < BITS_MIN),
+            text=" ".join(
+                [
+                    bond_text(worth, [reason.type for reason in why], ties.get((one, other), ()), many, bool(together)),
+                    fate_text(part, rest, others),
+                ]
+            ),
         )
-        for (one, other, worth, why, many, begun, ended), (part, rest, others) in zip(facts, sides, strict=True)
+        for (one, other, worth, why, many), begun, ended, together, (part, rest, others) in facts
     )
+
+
+def _ties(material: Material) -> dict[tuple[int, int], tuple[str, ...]]:
+    """What two members do to each other, as TIES name it, by their places."""
+    found: dict[tuple[int, int], tuple[str, ...]] = {}
+    ties = zip(*(material.ties[name].to_pylist() for name in ("a", "b", "reason")), strict=True)
+    for one, other, reason in sorted(set(ties)):
+        kind = reason if reason in TIES else "peer"
+        found[one, other] = tuple(dict.fromkeys((*found.get((one, other), ()), kind)))
+    return found
 
 
 def _reasons(material: Material, left: csr_array) -> list[tuple[Reason, ...]]:

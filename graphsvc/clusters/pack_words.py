@@ -8,6 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
+from graphsvc.clusters.words import TIES
+from graphsvc.links.pairs import BITS_MIN
+
 THINGS = {
     "ip": "network address",
     "asn": "network operator",
@@ -62,18 +65,26 @@ def thing(identifier_type: str) -> str:
     return THINGS.get(identifier_type) or identifier_type.replace("_", " ")
 
 
-def bond_text(
-    bits: float, reasons: Sequence[Why], shared: int, part: int, rest: int, others: int, *, weak: bool
-) -> str:
-    """One line on a link of the tree."""
-    kinds = list(dict.fromkeys(thing(one.type) for one in reasons))
-    what = f"both have the same {_listed(kinds)}" if kinds else "they deal with each other or follow on each other"
-    more = f", of {_count(shared, 'shared thing')} in all" if shared > len(kinds) else ""
-    fate = f"{_count(part, 'account')} would be apart from the other {rest:,}"
+def bond_text(bits: float, kinds: Sequence[str], ties: Sequence[str], shared: int, together: bool) -> str:
+    """One line on what a link of the tree rests on: things of these kinds, of `shared` in all; `ties`; and, where
+    `together`, weak things that few have together."""
+    named = list(dict.fromkeys(thing(kind) for kind in kinds))
+    parts = [f"both have the same {_listed(named)}"] if named else []
+    if named and shared > len(kinds):
+        parts[0] += f", of {_count(shared, 'shared thing')} in all"
+    parts += [f"they {TIES[tie]}" for tie in ties]
+    if together:
+        parts.append("several weak things that few have together count too")
+    little = ", too little for two accounts alone" if bits < BITS_MIN else ""
+    return f"{bits:.1f} bits{little}: {'; '.join(parts) or 'many small things that both have'}."
+
+
+def fate_text(part: int, rest: int, others: int) -> str:
+    """One line on what becomes of the cluster without a link."""
     if others:
-        fate = f"{_count(others, 'further pair')} would still join its two sides, of {part:,} and {rest:,} accounts"
-    little = ", too little for two accounts alone" if weak else ""
-    return f"{bits:.1f} bits{little}: {what}{more}. Without this link {fate}."
+        still = f"{_count(others, 'further pair')} would still join its two sides, of {part:,} and {rest:,} accounts"
+        return f"Without this link {still}."
+    return f"Without this link {_count(part, 'account')} would be apart from the other {rest:,}."
 
 
 def discount_text(

@@ -19,8 +19,17 @@ DOES: dict[str, tuple[str, str]] = {
     "referral_code": ("came by the same referral code", "came by it too"),
     "api_key": ("use the same API key", "use it too"),
     "prompt_family": ("send prompts of the same template", "send them too"),
+    "prompt_frame": ("send many prompts of the same frame", "send them too"),
 }
 """For each type what members do, and what others do likewise."""
+
+TIES = {
+    "peer": "deal with each other directly",
+    "hand_over": "take over from each other within seconds",
+    "cooldown": "rest and return in the same phases",
+    "synchrony": "act at the same moments, more often than their hours explain",
+}
+"""What accounts do to each other that is no identifier; other ties are the caller's own words for dealings."""
 
 SINGULAR = {"have": "has", "do": "does", "gave": "gave", "came": "came"}
 HUB = "so many do that it connects nobody"
@@ -35,6 +44,12 @@ def sentence(identifier_type: str, accounts: int, size: int, outside: int, bits:
     if not counter:
         return f"{line}: {bits:.1f} bits."
     return f"{line}: {ORGANISATION if identifier_type == 'org' else HUB}."
+
+
+def tie_sentence(kind: str, accounts: int, size: int, bits: float) -> str:
+    """One line for a person on what members do to each other."""
+    line = f"{accounts} of {size} accounts {TIES[kind]}"
+    return f"{line}: {bits:.1f} bits at most between two." if bits > 0 else f"{line}."
 
 
 def _others(outside: int, do: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -11,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.explanations import Explanation
 from graphsvc.clusters.material import Material, material_of, read_material, sweep, write_material
 from graphsvc.clusters.pack import Pack, pack_of
 from graphsvc.errors import NotFound
 from graphsvc.events.record import PeerLink, Record
-from graphsvc.links.pairs import BITS_MIN, REMAINDER, pairs
-from graphsvc.links.view import LinkView
+from graphsvc.links.pairs import BITS_MIN, COMBINATION, REMAINDER, pairs
+from graphsvc.links.view import TIMINGS, LinkView
 from graphsvc.links.weights import HUB_CUT, decay_of, explained, weight_of
 from tests.links.worlds import DAY_MS, START_MS, event, sharing, view
 
@@ -188,8 +190,33 @@ def test_direct_dealings_are_a_reason_without_a_thing(tmp_path: Path) -> None:
     records = [event("e1", "a", START_MS, [("wallet", "w")], peers=peers), event("e2", "b", START_MS + DAY_MS)]
     (bond,) = packed(tmp_path / "w", records, ["a", "b"]).bonds
     assert bond.reasons == ()
-    assert "they deal with each other" in bond.text
+    assert bond.ties == ("peer",)
+    assert "they deal with each other directly" in bond.text
     assert (bond.first_ms, bond.last_ms) == (START_MS, START_MS)
+
+
+def test_hand_overs_and_weak_things_together_are_said(tmp_path: Path) -> None:
+    seen = view(tmp_path / "w", shared({("device", "d"): ["a", "b", "c"]}))
+    rows = [(0, 1, "hand_over", 3.0, 4, START_MS - DAY_MS, START_MS), (0, 1, "cooldown", 2.0, 2, START_MS, START_MS)]
+    timings = pa.Table.from_pylist([dict(zip(TIMINGS.names, row, strict=True)) for row in rows], TIMINGS)
+    timed = replace(seen, timings=timings)
+    clusters, linked = np.zeros(3, np.int32), pairs(timed)
+    kept = material_of(timed, clusters, linked)
+    mask = kept.pairs["groups"].to_numpy() | 1 << COMBINATION
+    pack = pack_of(replace(kept, pairs=kept.pairs.set_column(4, "groups", pa.array(mask))), 3)
+    first = pack.bonds[0]
+    assert ({first.a, first.b}, first.ties) == ({"a", "b"}, ("cooldown", "hand_over"))
+    assert "they take over from each other within seconds" in first.text
+    assert "several weak things that few have together count too" in first.text
+    assert first.first_ms == START_MS - DAY_MS
+    evidence = cluster_evidence(timed, clusters, linked).to_pylist()
+    told = {row["identifier_type"]: (row["text"], row["accounts"], row["bits"]) for row in evidence}
+    assert told["hand_over"] == (
+        "2 of 3 accounts take over from each other within seconds: 3.0 bits at most between two.",
+        2,
+        3.0,
+    )
+    assert told["cooldown"][1] == 2
 
 
 def test_times_are_those_of_what_both_share(tmp_path: Path) -> None:
