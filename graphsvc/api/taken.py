@@ -35,8 +35,11 @@ class TakenAmount(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True):
-    """What a cluster took in all and in each week with an exchange. `breadth_bits`: entropy of the areas asked about;
-    `uniformity`, 0 to 1: how template-like and how even in length its prompts are. `total` is null for nothing."""
+    """What a cluster took in all and in each week with an exchange; `total` is null for nothing.
+
+    `breadth_bits`: entropy of the areas asked about; `uniformity`, 0 to 1: how like a template its prompts are, by
+    their words or by repeating one another.
+    """
 
     sentence: str
     breadth_bits: float

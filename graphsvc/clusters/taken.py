@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from graphsvc.events.lexicon import AREAS, UNKNOWN
-from graphsvc.links.asking import breadth_bits
+from graphsvc.links.asking import breadth_bits, uniform
 from graphsvc.links.taken import ALL_WEEKS, WEEK_MS
 
 MOST, MANY, SOME = 0.5, 0.2, 0.05
@@ -41,7 +41,7 @@ class TakenRow:
     input_tokens: int
     output_tokens: int
     templated: float
-    evenness: float
+    repeated: float
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Amount:
 class Taken:
     """What a cluster took in all and by week (weeks without an exchange left out).
 
-    `breadth_bits` is the entropy of its known areas and `uniformity` its mean likeness to a template × the evenness of
-    its lengths: list-like extraction has much of the second and, drilled or not, techniques; a person has little.
+    `breadth_bits` is the entropy of its known areas; `uniformity`, 0 to 1, says how like a template its prompts are, by
+    their words or by repeating one another. A plan that is worked off has much of both, a person's work little.
     """
 
     whole: Amount
@@ -109,8 +109,10 @@ def taken_from(table: pa.Table) -> Taken:
     whole = _amount(weeks[0].starts_ms if weeks else 0, by_week.get(ALL_WEEKS, []))
     known = {share.name: share.exchanges for share in whole.areas}
     counts = np.array([[known.get(name, 0)] for name in AREAS], np.float64)
-    uniform = [row.templated * row.evenness for row in by_week.get(ALL_WEEKS, []) if row.part == "all"]
-    return Taken(whole, weeks, round(float(breadth_bits(counts)[0]), 3), round(sum(uniform), 3))
+    every = [row for row in by_week.get(ALL_WEEKS, []) if row.part == "all"]
+    likeness, repeated = (np.array([getattr(row, name) for row in every]) for name in ("templated", "repeated"))
+    uniformity = float(uniform(likeness, repeated).sum())
+    return Taken(whole, weeks, round(float(breadth_bits(counts)[0]), 3), round(uniformity, 3))
 
 
 def area_words(name: str) -> str:

@@ -1,11 +1,11 @@
 """What an account's prompts have in common, from their traits: the facts that tell extraction from a person's work.
 
-A person asks in their own words, now a line and now a page, mostly about what they are at: few areas, uneven lengths,
-little template. Who copies a model walks through its abilities by lists: many areas, or one drilled, in frames that are
-filled in, of even length, and asks for what a student model learns from (reasoning written out, grades, data, traces of
-tools). No single fact accuses: a firm's product asks by templates too, but of one kind; a curious person asks about
-everything, but by no template. Prompts whose area is unknown count in no breadth, so that a language with fewer phrases
-in the lexicon makes nobody narrower or broader.
+A person asks in their own words, mostly about what they are at: few areas, little template, nothing twice. Who copies a
+model walks through its abilities by lists: many areas, or one drilled, in frames that are filled in over and over, and
+asks for what a student model learns from (reasoning written out, grades, data, traces of tools). No single fact
+accuses: a firm's product asks by templates too, but of one kind; a curious person asks about everything, but by none.
+Prompts whose area is unknown count in no breadth, so that a language with fewer phrases in the lexicon makes nobody
+narrower or broader.
 """
 
 from __future__ import annotations
@@ -33,11 +33,6 @@ _TECHNIQUE_COUNTS = ", ".join(
     f"count(*) FILTER (techniques & {1 << bit} <> 0) AS asks_{name}" for bit, name in enumerate(TECHNIQUES)
 )
 _TEACHING_MASK = sum(1 << TECHNIQUES.index(name) for name in TEACHING)
-EVENNESS = """
-coalesce(1 / (1 + sqrt(greatest(0, CAST(count(input_tokens) * sum(CAST(input_tokens AS HUGEINT) * input_tokens)
-    - CAST(sum(input_tokens) AS HUGEINT) * sum(input_tokens) AS DOUBLE))) / nullif(sum(input_tokens), 0)), 0.5)
-"""
-"""1 over 1 plus the coefficient of variation of prompt lengths; one half where no length is known."""
 TEMPLATED = f"sum(CAST(round({THOUSANDTHS} * templated) AS BIGINT)) / ({THOUSANDTHS}.0 * count(templated))"
 """Mean likeness to a template, 0 to 1, from a sum of integers."""
 
@@ -46,18 +41,19 @@ SELECT asked.* EXCLUDE (account_id)
 FROM account LEFT JOIN (
     SELECT account_id, count(*) AS prompts, {_AREA_COUNTS}, {_TECHNIQUE_COUNTS},
         count(*) FILTER (techniques & {_TEACHING_MASK} <> 0) AS teaching,
-        {TEMPLATED} AS templated, {EVENNESS} AS evenness
+        {TEMPLATED} AS templated
     FROM events WHERE area IS NOT NULL GROUP BY account_id
 ) AS asked USING (account_id)
 ORDER BY account.row
 """  # noqa: S608
 
 
-def facts(database: duckdb.DuckDBPyConnection) -> dict[str, Float32s]:
-    """FACTS of each account of the view, float32[N], from its prompts by the view's moment.
+def facts(database: duckdb.DuckDBPyConnection, repeated: Float32s) -> dict[str, Float32s]:
+    """FACTS of each account of the view, float32[N], from its prompts by the view's moment; `repeated` is the share of
+    an account's prompts that repeat a family of its earlier ones.
 
     - area_breadth: entropy in bits of the areas asked about.
-    - uniformity: mean likeness to a template × evenness of length, 0 to 1.
+    - uniformity: see `uniform`.
     - systematic: uniformity × (breadth, as a share of the most, or techniques that teach) × how far it is believed.
     - shares of prompts that use each technique.
     """
@@ -65,7 +61,7 @@ def facts(database: duckdb.DuckDBPyConnection) -> dict[str, Float32s]:
     prompts = _column(counts, "prompts")
     shown = np.maximum(prompts, 1)
     breadth = breadth_bits(np.stack([_column(counts, f"area_{name}") for name in AREAS]))
-    uniformity = _column(counts, "templated") * _column(counts, "evenness")
+    uniformity = np.where(prompts > 0, uniform(_column(counts, "templated"), repeated.astype(np.float64)), 0.0)
     found = {
         "area_breadth": breadth,
         "uniformity": uniformity,
@@ -81,6 +77,13 @@ def breadth_bits(counts: Float64s) -> Float64s:
     share = counts / total
     bits: Float64s = (share * -np.log2(np.where(share > 0, share, 1))).sum(axis=0)
     return bits
+
+
+def uniform(templated: Float64s, repeated: Float64s) -> Float64s:
+    """How even prompts are, 0 to 1: like a template by their own words, or by repeating one another. Their lengths are
+    left out: tokens in count the history of a conversation too, which grows for everybody."""
+    either: Float64s = 1 - (1 - templated) * (1 - repeated)
+    return either
 
 
 def systematic(breadth: Float64s, uniformity: Float64s, teaching: Float64s, prompts: Float64s) -> Float64s:

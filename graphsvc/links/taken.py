@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.events.lexicon import TECHNIQUES
-from graphsvc.links.asking import EVENNESS, TEMPLATED
+from graphsvc.links.asking import TEMPLATED
 from graphsvc.links.view import MEMORY, THREADS, opened
 
 WEEK_MS = 7 * 86_400_000
@@ -32,14 +32,14 @@ TAKEN = pa.schema(
         ("input_tokens", pa.int64()),
         ("output_tokens", pa.int64()),
         ("templated", pa.float64()),
-        ("evenness", pa.float64()),
+        ("repeated", pa.float64()),
     ]
 )
 
 _TAKEN = f"""
 CREATE TABLE answered AS
 SELECT
-    member.cluster, account_id, model, area, techniques, templated, input_tokens, output_tokens,
+    member.cluster, account_id, model, area, techniques, templated, sketch_key, input_tokens, output_tokens,
     occurred_ms - ((occurred_ms - {MONDAY_MS}) % {WEEK_MS} + {WEEK_MS}) % {WEEK_MS} AS week_ms
 FROM events JOIN member USING (account_id)
 WHERE type = 'request' AND coalesce(status, 200) < 400
@@ -59,7 +59,8 @@ def taken_of(
 
     TAKEN, sorted by its first four columns: `part` is all, area, model or technique, and `name` one of these; `week_ms`
     is the Monday that begins the week, ALL_WEEKS for the time as a whole. A prompt may use several techniques. Areas
-    and techniques are known of prompts whose text was seen. `templated` and `evenness`: see graphsvc.links.asking.
+    and techniques are known of prompts whose text was seen. `templated`: their mean likeness to a template; `repeated`:
+    the share of prompts whose sketch an earlier one of the row had.
     """
     inside = clusters >= 0
     members = pa.table({"account_id": account_ids.filter(pa.array(inside)), "cluster": clusters[inside]})
@@ -80,10 +81,11 @@ def _sums(part: str, name: str, source: str, week: str) -> str:
 SELECT {by}, count(DISTINCT account_id) AS accounts, count(*) AS exchanges,
     CAST(coalesce(sum(input_tokens), 0) AS BIGINT) AS input_tokens,
     CAST(coalesce(sum(output_tokens), 0) AS BIGINT) AS output_tokens,
-    coalesce({TEMPLATED}, 0) AS templated, CAST({EVENNESS} AS DOUBLE) AS evenness
+    coalesce({TEMPLATED}, 0) AS templated,
+    coalesce(1 - count(DISTINCT sketch_key) / nullif(count(sketch_key), 0), 0) AS repeated
 FROM (
     SELECT cluster, '{part}' AS part, {name} AS name, CAST({week} AS BIGINT) AS week_ms,
-        account_id, input_tokens, output_tokens, templated
+        account_id, input_tokens, output_tokens, templated, sketch_key
     FROM {source}
 )
 GROUP BY {by}

@@ -144,7 +144,7 @@ def _with_facts(
         "conversations": held.astype(np.float32),
         "prompt_families": asked["prompt_families"],
         "family_repeat_share": asked["family_repeat_share"],
-        **asking.facts(database),
+        **asking.facts(database, asked["family_repeat_share"].to_numpy()),
     }
     named = ("account_id", *queries.TIMES, *queries.FACTS, *queries.NEW_FACTS)
     return pa.table({name: columns[name] for name in named})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -32,7 +31,8 @@ def requests(seed: int, count: int = 600) -> list[Record]:
 
 def _request(rng: random.Random, place: int) -> Record:
     traits = Traits(rng.choice([*AREAS, "unknown"]), rng.choice([0, 0, 1, 5, 63]), round(rng.random(), 3))
-    made = rng.choice([None, Fingerprint(b"", (), 9), Fingerprint(b"", (), 9, traits)])
+    sketch = rng.choice([b"", bytes([rng.randrange(40)]) * 128])
+    made = rng.choice([None, Fingerprint(sketch, (), 99), Fingerprint(sketch, (), 99, traits)])
     return event(
         f"e{place}",
         rng.choice(ACCOUNTS[:11]),
@@ -86,7 +86,7 @@ def _monday_ms(at_ms: int) -> int:
 def _row(key: tuple[int, str, str, int], records: list[Record]) -> dict[str, Any]:
     likeness = [r.fingerprint.traits.templated for r in records if r.fingerprint and r.fingerprint.traits]
     lengths = [r.input_tokens for r in records if r.input_tokens is not None]
-    known = sum(lengths) > 0
+    sketches = [r.fingerprint.sketch for r in records if r.fingerprint and r.fingerprint.sketch]
     return {
         **dict(zip(("cluster", "part", "name", "week_ms"), key, strict=True)),
         "accounts": len({r.account_id for r in records}),
@@ -94,7 +94,7 @@ def _row(key: tuple[int, str, str, int], records: list[Record]) -> dict[str, Any
         "input_tokens": sum(lengths),
         "output_tokens": sum(r.output_tokens or 0 for r in records),
         "templated": pytest.approx(sum(likeness) / len(likeness) if likeness else 0.0, abs=1e-6),
-        "evenness": pytest.approx(1 / (1 + math.sqrt(np.var(lengths)) / np.mean(lengths)) if known else 0.5),
+        "repeated": pytest.approx(1 - len(set(sketches)) / len(sketches) if sketches else 0.0),
     }
 
 

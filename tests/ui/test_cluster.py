@@ -117,7 +117,7 @@ def test_what_was_taken_is_said_in_a_sentence_and_in_tables(pages: Site) -> None
     )
     assert [row.text for row in taken.select("table.weeks td.n")] == ["300", "600,000", "600", "1.2 million"]
     assert [one["width"] for one in taken.select("table.weeks rect.fill")] == ["50.0", "100.0"]
-    assert "Breadth 0.8 bits, uniformity 0.40" in taken.text
+    assert "Breadth 0.8 bits, uniformity 0.90" in taken.text
     assert HOSTILE in taken.text
     assert not taken.select("script")
 
