@@ -15,8 +15,8 @@ from graphsvc.clusters.ties import Ties, ties
 from graphsvc.links.pairs import Evidence
 
 JOIN_BITS = 4.0
-"""Bits that join two clusters. Most clusters have some dozens of others that they share anything with at all; at four
-bits and more, on worlds of two makers, four in five joins were of one hand, and below three bits one in five."""
+"""Bits that join two clusters. Of those that reached them, on worlds of two makers, four in five were of one hand; of
+those between two and three bits fewer than half."""
 ALONE_BITS = 1.0
 """Taken off an account outside clusters: it has no mates whose other ties would bear the first one out."""
 MANY_BITS = 1.5
