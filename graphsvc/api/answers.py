@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from graphsvc.clusters.chronicle import event_text
-from graphsvc.clusters.reader import EventName
 from graphsvc.clusters.results import AccountRow, ClusterRow, EventRow, EvidenceRow
+from graphsvc.clusters.rows import EventName
 from graphsvc.graph.picture import ClusterGraph
 from graphsvc.ledger.accept import Accepted
 

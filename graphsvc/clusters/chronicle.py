@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from graphsvc.clusters.reader import EventRow
+from graphsvc.clusters.rows import EventRow
 
 TEXTS = {
     "born": "First seen as a cluster, of {size} accounts.",

@@ -4,7 +4,8 @@ A reader sees one run or the next one, never half of both; it changes over by it
 """
 
 from graphsvc.clusters.layout import Campaigns, Past, Results, Run, Verdicts
-from graphsvc.clusters.reader import (
+from graphsvc.clusters.reader import ResultsReader
+from graphsvc.clusters.rows import (
     AccountRow,
     CampaignLink,
     ClusterFilter,
@@ -12,7 +13,6 @@ from graphsvc.clusters.reader import (
     EventRow,
     EvidenceRow,
     Page,
-    ResultsReader,
 )
 from graphsvc.clusters.writer import results_of, write_results
 

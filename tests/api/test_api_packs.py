@@ -11,6 +11,7 @@ import flask
 import numpy as np
 import pyarrow as pa
 import pytest
+from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
 from graphsvc.api import create_app
@@ -26,10 +27,16 @@ from graphsvc.links.pairs import pairs
 from tests.api.conftest import Served
 from tests.links.worlds import DAY_MS, START_MS, sharing, view
 
-ONE, TWO, PAIR = [f"a{n}" for n in range(6)], [f"b{n}" for n in range(4)], ["c0", "c1"]
-GROUPS = {("device", "d1"): ONE, ("device", "d2"): TWO, ("ip", "i"): PAIR, ("bin", "rare"): [*ONE, *TWO]}
-BEFORE = {**dict.fromkeys(ONE, 0), **dict.fromkeys(TWO, 1), **dict.fromkeys(PAIR, 2)}
-AFTER = dict.fromkeys([*ONE, *TWO], 0)
+ONE, TWO, PAIR, NEAR = [f"a{n}" for n in range(6)], [f"b{n}" for n in range(4)], ["c0", "c1"], ["d0", "d1"]
+GROUPS = {
+    ("device", "d1"): ONE,
+    ("device", "d2"): TWO,
+    ("ip", "i"): PAIR,
+    ("phone", "p"): NEAR,
+    ("bin", "rare"): [*ONE, *TWO],
+}
+BEFORE = {**dict.fromkeys(ONE, 0), **dict.fromkeys(TWO, 1), **dict.fromkeys(PAIR, 2), **dict.fromkeys(NEAR, 3)}
+AFTER = {**dict.fromkeys([*ONE, *TWO], 0), **dict.fromkeys(NEAR, 1)}
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Three clusters, of which a day later two are one and the third is no more."""
+    """Four clusters, of which a day later two are one and the third is no more; the fourth is of their campaign."""
     folder = tmp_path_factory.mktemp("merged")
     settings = load_settings(data=folder / "data", neo4j_uri="off")
     places = settings.places.create()
@@ -67,9 +74,8 @@ def find(path: Path, folder: Path, members: dict[str, int], at_ms: int, previous
     found, count = pairs(seen), int(clusters.max()) + 1
     share = np.full(count, 0.9, np.float32)
     verdicts = Verdicts(np.full(len(names), 0.8, np.float32), share, share, share, ["trial_farm"] * count)
-    campaign = np.array([0, 0, -1][:count], np.int32)
-    rows = [{"a": 0, "b": 1, "bits": 7.5, "reason": "the same card issuer"}] if count > 1 else []
-    links = pa.Table.from_pylist(rows, LINKS)
+    campaign = np.array([0, 0, -1, 0] if count > 2 else [0, 0], np.int32)
+    links = pa.Table.from_pylist([{"a": 0, "b": count - 1, "bits": 7.5, "reason": "The same <card> issuer."}], LINKS)
     results = results_of(
         Run(at_ms, 1, "m", at_ms),
         seen,
@@ -123,7 +129,7 @@ def test_campaigns_are_stable_and_listed(service: Service) -> None:
     _, cluster = service.get(f"/v1/clusters/{service.old['a0']}")
     assert cluster["campaign_id"].startswith("p")
     _, page = service.get(f"/v1/clusters?campaign={cluster['campaign_id']}")
-    assert [one["id"] for one in page["items"]] == [service.old["a0"]]
+    assert {one["id"] for one in page["items"]} == {service.old["a0"], service.old["d0"]}
     assert service.get("/v1/clusters?campaign=none")[1]["items"] == []
 
 
@@ -164,4 +170,11 @@ def test_the_page_of_a_merged_cluster_leads_to_where_it_is_now(service: Service)
     page = browser.get(f"/clusters/{service.old['a0']}").text
     assert f"Took in {service.old['b0']}" in page
     assert "Belongs" in page
+    campaign = BeautifulSoup(page, "html.parser").select_one("section.campaign")
+    assert campaign is not None
+    assert "2 accounts, 7.5 bits: The same <card> issuer." in campaign.text
+    assert [str(one["href"]) for one in campaign.select("li a")] == [f"/clusters/{service.old['d0']}"]
+    listed = browser.get(str(campaign.select("p a")[0]["href"])).text
+    assert f"/clusters/{service.old['d0']}" in listed
+    assert "Only clusters of the campaign" in listed
     assert browser.get(f"/clusters/{service.old['c0']}").status_code == 404
