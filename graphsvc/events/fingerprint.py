@@ -1,10 +1,11 @@
 """Prompt fingerprints: a keyed sketch of word shingles and a keyed chain of message windows. The text is not kept.
 
-Sketch, version 1: 32 little-endian uint32 MinHash values (Broder 1997) over the keyed hashes of word 3-grams, then up
-to 64 sorted little-endian uint32 hashes of the shingles whose keyed hash falls below a quarter of the range
-(FracMinHash, Irber et al. 2022), the smallest where there are more. The first part finds similar prompts, the second
-says which shingles many prompts have in common. Shingle hashes are SipHash-2-4 (Aumasson and Bernstein 2012), so that
-without the key a sketch cannot be compared with guessed texts. The words are those of graphsvc.events.normal.
+Sketch, version 1: 32 little-endian uint32 MinHash values (Broder 1997) over the keyed hashes of word pairs, then up to
+64 sorted little-endian uint32 hashes of the word triples whose keyed hash falls below a quarter of the range
+(FracMinHash, Irber et al. 2022), the smallest where there are more. The first part finds similar prompts, and pairs
+outlive a replaced word better than triples; the second says which shingles many prompts have in common, and chance
+brings a triple back more rarely. The hashes are SipHash-2-4 (Aumasson and Bernstein 2012), so that without the key a
+sketch cannot be compared with guessed texts. The words are those of graphsvc.events.normal.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from graphsvc.events.types import Message, PromptFingerprint
 
 MIN_HASHES = 32
 SAMPLED = 64
-SHINGLE_WORDS = 3
+WORDS_MIN = 3
 SKETCH_BYTES_MIN = MIN_HASHES * 4
 SKETCH_BYTES_MAX = (MIN_HASHES + SAMPLED) * 4
 
 U64 = np.uint64
 SAMPLE_BOUND = U64(2**62)
+NO_WORD = U64(0)
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 
@@ -139,17 +141,19 @@ def _sip(a: np.uint64, b: np.uint64, c: np.uint64, key: UInt64s) -> np.uint64:
 @nb.njit(cache=True)  # type: ignore[untyped-decorator]
 def _sketch(words: UInt64s, sip: UInt64s, multiply: UInt64s, add: UInt64s) -> tuple[UInt32s, UInt32s]:
     signature = np.full(MIN_HASHES, np.uint32(0xFFFFFFFF), np.uint32)
-    if words.size < SHINGLE_WORDS:
+    if words.size < WORDS_MIN:
         return signature[:0], signature[:0]
     kept = np.empty(words.size, np.uint32)
     kept_count = 0
     bound = SAMPLE_BOUND
-    for start in range(words.size - SHINGLE_WORDS + 1):
-        shingle = _sip(words[start], words[start + 1], words[start + 2], sip)
-        if shingle < bound:
-            kept[kept_count] = np.uint32(shingle & U64(0xFFFFFFFF))
-            kept_count += 1
+    for start in range(words.size - 1):
+        if start + 2 < words.size:
+            triple = _sip(words[start], words[start + 1], words[start + 2], sip)
+            if triple < bound:
+                kept[kept_count] = np.uint32(triple & U64(0xFFFFFFFF))
+                kept_count += 1
+        pair = _sip(words[start], words[start + 1], NO_WORD, sip)
         for index in range(MIN_HASHES):
-            value = np.uint32((shingle * multiply[index] + add[index]) >> U64(32))
+            value = np.uint32((pair * multiply[index] + add[index]) >> U64(32))
             signature[index] = min(signature[index], value)
     return signature, np.unique(kept[:kept_count])[:SAMPLED]

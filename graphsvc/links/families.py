@@ -26,9 +26,10 @@ SAMPLE_MAX = 64
 BAND_ROWS = 2
 THREADS = 2
 ALIKE_MIN = 0.4
-"""Jaccard similarity of shingles, estimated from both parts of the sketches. So much is left where one word in ten was
-replaced, or where three quarters as much again stands in the slots. From texts that share less, joining goes on from
-one common sentence to the next, until a ring's prompts and everybody's are one family; those are left to frames."""
+"""Jaccard similarity of word pairs and triples, estimated from both parts of the sketches. So much is left where one
+word in eight was replaced, or where three quarters as much again stands in the slots. From texts that share less,
+joining goes on from one common sentence to the next, until a ring's prompts and everybody's are one family; those are
+left to frames."""
 EQUAL_MIN = 6
 """Of 32 MinHash values: with fewer equal ones, one in 200 alike pairs at most, the samples are not looked at."""
 LEADERS = 8

@@ -17,10 +17,10 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from duckdb import DuckDBPyConnection
 
 from graphsvc.links import frame_kernels as kernels
 from graphsvc.links.buckets import buckets, join, roots
+from graphsvc.links.engine import Database
 from graphsvc.links.families import Sketches, content_keys, sketches_of
 
 FRAME_MIN = 3
@@ -65,17 +65,16 @@ class Frames:
     ids: list[str]
 
 
-def add(database: DuckDBPyConnection) -> None:
+def add(database: Database) -> None:
     """Inserts into `derived` the frames of prompts that accounts have in common, type prompt_frame."""
-    asked = database.sql(PROMPTS).to_arrow_table().combine_chunks()
+    asked = database.table(PROMPTS)
     account = asked["account"].to_numpy()
     start = np.searchsorted(account, np.arange(account.max(initial=-1) + 2)).astype(np.int64)
-    sketches = sketches_of(database.sql(SKETCHES).to_arrow_table()["sketch"])
+    sketches = sketches_of(database.table(SKETCHES)["sketch"])
     found = frames_of(sketches, Prompts(start, asked["sketch"].to_numpy()))
     names = pa.array(found.ids, pa.string()).take(pa.array(found.frame))
     database.register("framed", asked.take(pa.array(found.prompt)).append_column("id", names))
     database.execute(SEEN)
-    database.unregister("framed")
 
 
 def frames_of(sketches: Sketches, prompts: Prompts) -> Frames:
