@@ -39,11 +39,12 @@ TAKEN = pa.schema(
 _TAKEN = f"""
 CREATE TABLE answered AS
 SELECT
-    member.cluster, account_id, model, area, techniques, templated, sketch_key, input_tokens, output_tokens,
+    member.cluster, member.account, model, area, techniques, templated, sketch_key, input_tokens, output_tokens,
     occurred_ms - ((occurred_ms - {MONDAY_MS}) % {WEEK_MS} + {WEEK_MS}) % {WEEK_MS} AS week_ms
 FROM events JOIN member USING (account_id)
 WHERE type = 'request' AND coalesce(status, 200) < 400
 """  # noqa: S608
+_REPEATED = "coalesce(1 - count(DISTINCT sketch_key) / nullif(count(sketch_key), 0), 0)"
 _PARTS = (
     ("all", "''", "answered"),
     ("area", "area", "answered WHERE area IS NOT NULL"),
@@ -60,10 +61,10 @@ def taken_of(
     TAKEN, sorted by its first four columns: `part` is all, area, model or technique, and `name` one of these; `week_ms`
     is the Monday that begins the week, ALL_WEEKS for the time as a whole. A prompt may use several techniques. Areas
     and techniques are known of prompts whose text was seen. `templated`: their mean likeness to a template; `repeated`:
-    the share of prompts whose sketch an earlier one of the row had.
+    the share of prompts whose sketch an earlier one of the cluster had, told of the whole alone and 0 elsewhere.
     """
-    inside = clusters >= 0
-    members = pa.table({"account_id": account_ids.filter(pa.array(inside)), "cluster": clusters[inside]})
+    row = np.flatnonzero(clusters >= 0).astype(np.int32)
+    members = pa.table({"account_id": account_ids.take(pa.array(row)), "account": row, "cluster": clusters[row]})
     bits = pa.table({"name": list(TECHNIQUES), "bit": [1 << bit for bit in range(len(TECHNIQUES))]})
     with duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY}) as database:
         opened(database, segments, as_of_ms)
@@ -77,15 +78,15 @@ def taken_of(
 
 def _sums(part: str, name: str, source: str, week: str) -> str:
     by = "cluster, part, name, week_ms"
+    repeated = _REPEATED if part == "all" and week == str(ALL_WEEKS) else "0"
     return f"""
-SELECT {by}, count(DISTINCT account_id) AS accounts, count(*) AS exchanges,
+SELECT {by}, count(DISTINCT account) AS accounts, count(*) AS exchanges,
     CAST(coalesce(sum(input_tokens), 0) AS BIGINT) AS input_tokens,
     CAST(coalesce(sum(output_tokens), 0) AS BIGINT) AS output_tokens,
-    coalesce({TEMPLATED}, 0) AS templated,
-    coalesce(1 - count(DISTINCT sketch_key) / nullif(count(sketch_key), 0), 0) AS repeated
+    coalesce({TEMPLATED}, 0) AS templated, CAST({repeated} AS DOUBLE) AS repeated
 FROM (
     SELECT cluster, '{part}' AS part, {name} AS name, CAST({week} AS BIGINT) AS week_ms,
-        account_id, input_tokens, output_tokens, templated, sketch_key
+        account, input_tokens, output_tokens, templated, sketch_key
     FROM {source}
 )
 GROUP BY {by}

@@ -86,6 +86,7 @@ def _monday_ms(at_ms: int) -> int:
 def _row(key: tuple[int, str, str, int], records: list[Record]) -> dict[str, Any]:
     likeness = [r.fingerprint.traits.templated for r in records if r.fingerprint and r.fingerprint.traits]
     lengths = [r.input_tokens for r in records if r.input_tokens is not None]
+    whole = key[1] == "all" and key[3] == 0
     sketches = [r.fingerprint.sketch for r in records if r.fingerprint and r.fingerprint.sketch]
     return {
         **dict(zip(("cluster", "part", "name", "week_ms"), key, strict=True)),
@@ -94,7 +95,7 @@ def _row(key: tuple[int, str, str, int], records: list[Record]) -> dict[str, Any
         "input_tokens": sum(lengths),
         "output_tokens": sum(r.output_tokens or 0 for r in records),
         "templated": pytest.approx(sum(likeness) / len(likeness) if likeness else 0.0, abs=1e-6),
-        "repeated": pytest.approx(1 - len(set(sketches)) / len(sketches) if sketches else 0.0),
+        "repeated": pytest.approx(1 - len(set(sketches)) / len(sketches) if sketches and whole else 0.0),
     }
 
 
