@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -165,6 +166,11 @@ def _pairs(count: int) -> int:
 def _sized(step: str, count: int, seconds: float, **more: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     _line(case=f"size/{step}", accounts=count, seconds=round(seconds, 2), peak_gib=round(peak, 2), **more)
+
+
+def lines(printed: str) -> list[dict[str, Any]]:
+    """The figures of what was printed, a line each."""
+    return [json.loads(line) for line in printed.splitlines()]
 
 
 def _line(**figures: object) -> None:
