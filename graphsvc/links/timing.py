@@ -14,10 +14,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
+from graphsvc.links.engine import Database
 from graphsvc.links.moments import (
     DAY_MS,
     NEVER,
@@ -37,7 +37,7 @@ DEGREE_MAX = 500
 STRATA = (4, 16, 64, DEGREE_MAX)
 SHIFTS_MS = tuple(sign * minutes * 60_000 for minutes in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14) for sign in (1, -1))
 """By how much the null moves moments: within half an hour, and whole minutes, so that clockwork stays clockwork."""
-LARGE = 1_000_000
+LARGE = 100_000
 """Of more moments each fourth shift is enough: where pairs are many, a few rounds tell how many are false."""
 FALSE_MAX = 0.05
 BITS_MAX = 10.0
@@ -157,10 +157,10 @@ class Judged:
     last_ms: Int64s
 
 
-def timings(database: duckdb.DuckDBPyConnection) -> pa.Table:
+def timings(database: Database) -> pa.Table:
     """Pairs whose timing says something, once `seen` and `identifier` are made: SCHEMA, by a, b and reason."""
-    acts = database.sql(ACTS).to_arrow_table()
-    accounts = len(database.sql("SELECT row FROM account").to_arrow_table())
+    acts = database.table(ACTS)
+    accounts = len(database.table("SELECT row FROM account"))
     account, occurred_ms, status = (acts[name].to_numpy() for name in ("account", "occurred_ms", "status"))
     starts, rests = moments_of(account, occurred_ms, status, accounts)
     return timings_of(starts, rests, _shared(database, accounts))
@@ -189,8 +189,8 @@ def accepted(score: Float64s, null: Float64s, rounds: int, level: float) -> Bool
     return np.asarray(score >= (score[order[below[-1]]] if len(below) else np.inf))
 
 
-def _shared(database: duckdb.DuckDBPyConnection, accounts: int) -> Shared:
-    table = database.sql(GROUPS).to_arrow_table()
+def _shared(database: Database, accounts: int) -> Shared:
+    table = database.table(GROUPS)
     identifier, group = np.unique(table["identifier"].to_numpy(), return_inverse=True)
     degree = np.zeros(len(identifier), np.int32)
     degree[group] = table["degree"].to_numpy()
