@@ -10,12 +10,12 @@ narrower or broader.
 
 from __future__ import annotations
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.events.lexicon import AREAS, TECHNIQUES
+from graphsvc.links.engine import Database
 
 FACTS = ("area_breadth", "uniformity", "systematic", *(f"{name}_share" for name in TECHNIQUES))
 """Float32 facts of accounts, each 0 where no prompt's text was seen."""
@@ -28,19 +28,22 @@ THOUSANDTHS = 1_000
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 
-_AREA_COUNTS = ", ".join(f"count(*) FILTER (area = '{name}') AS area_{name}" for name in AREAS)
+_AREA_COUNTS = ", ".join(f"count(*) FILTER (WHERE area = '{name}') AS area_{name}" for name in AREAS)
 _TECHNIQUE_COUNTS = ", ".join(
-    f"count(*) FILTER (techniques & {1 << bit} <> 0) AS asks_{name}" for bit, name in enumerate(TECHNIQUES)
+    f"count(*) FILTER (WHERE techniques & {1 << bit} <> 0) AS asks_{name}" for bit, name in enumerate(TECHNIQUES)
 )
 _TEACHING_MASK = sum(1 << TECHNIQUES.index(name) for name in TEACHING)
-TEMPLATED = f"sum(CAST(round({THOUSANDTHS} * templated) AS BIGINT)) / ({THOUSANDTHS}.0 * count(templated))"
+TEMPLATED = f"""
+CAST(sum(CAST(round({THOUSANDTHS} * CAST(templated AS DOUBLE)) AS BIGINT)) AS DOUBLE)
+    / ({THOUSANDTHS} * count(templated))
+"""
 """Mean likeness to a template, 0 to 1, from a sum of integers."""
 
 COUNTS = f"""
-SELECT asked.* EXCLUDE (account_id)
+SELECT asked.*
 FROM account LEFT JOIN (
     SELECT account_id, count(*) AS prompts, {_AREA_COUNTS}, {_TECHNIQUE_COUNTS},
-        count(*) FILTER (techniques & {_TEACHING_MASK} <> 0) AS teaching,
+        count(*) FILTER (WHERE techniques & {_TEACHING_MASK} <> 0) AS teaching,
         {TEMPLATED} AS templated
     FROM events WHERE area IS NOT NULL GROUP BY account_id
 ) AS asked USING (account_id)
@@ -48,7 +51,7 @@ ORDER BY account.row
 """  # noqa: S608
 
 
-def facts(database: duckdb.DuckDBPyConnection, repeated: Float32s) -> dict[str, Float32s]:
+def facts(database: Database, repeated: Float32s) -> dict[str, Float32s]:
     """FACTS of each account of the view, float32[N], from its prompts by the view's moment; `repeated` is the share of
     an account's prompts that repeat a family of its earlier ones.
 
@@ -57,7 +60,7 @@ def facts(database: duckdb.DuckDBPyConnection, repeated: Float32s) -> dict[str, 
     - systematic: uniformity × (breadth, as a share of the most, or techniques that teach) × how far it is believed.
     - shares of prompts that use each technique.
     """
-    counts = database.sql(COUNTS).to_arrow_table()
+    counts = database.table(COUNTS)
     prompts = _column(counts, "prompts")
     shown = np.maximum(prompts, 1)
     breadth = breadth_bits(np.stack([_column(counts, f"area_{name}") for name in AREAS]))

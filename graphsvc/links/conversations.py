@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-import duckdb
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from graphsvc.links.engine import Database
 
 HOLDERS_MAX = 32
 """Accounts of a window at most. A conversation has some ten or twenty turns, each of which can be on another account;
@@ -37,7 +38,7 @@ CHAINED = """
 CREATE TABLE chained AS
 SELECT events."offset", account.row AS account, occurred_ms, status,
     coalesce(sketch_key, input_tokens, 0) AS asked, chain
-FROM events JOIN account USING (account_key) WHERE len(chain) > 0
+FROM events JOIN account USING (account_key) WHERE length_of(chain) > 0
 """
 SPOKEN = """
 CREATE TABLE spoken AS
@@ -75,7 +76,7 @@ LEFT JOIN in_org USING (conversation)
 SEEN_UNCHAINED = """
 INSERT INTO derived
 SELECT account_id, type, id, min(occurred_ms), max(occurred_ms), CAST(count(*) AS INTEGER)
-FROM identifiers WHERE type = 'conversation' AND "offset" NOT IN (SELECT "offset" FROM chained)
+FROM identifiers ANTI JOIN chained USING ("offset") WHERE type = 'conversation'
 GROUP BY account_id, type, id
 """
 """Conversations that a record names without the chain that they were named by."""
@@ -85,7 +86,7 @@ SELECT identifiers.id AS name, min(identifier.row) AS identifier, min(in_org.org
 FROM identifiers
 JOIN spoken USING ("offset")
 JOIN conversation_name USING (conversation)
-JOIN identifier ON identifier.id = conversation_name.id AND starts_with(identifier.type, 'conversation')
+JOIN identifier ON identifier.id = conversation_name.id AND identifier.type LIKE 'conversation%'
 LEFT JOIN in_org USING (conversation)
 WHERE identifiers.type = 'conversation'
     AND identifiers.occurred_ms > (SELECT max(occurred_ms) FROM spoken) - {NAMED_DAYS * 86_400_000}
@@ -116,13 +117,13 @@ class Chains:
     asked: Int64s
 
 
-def add(database: duckdb.DuckDBPyConnection) -> None:
+def add(database: Database) -> None:
     """Adds to `derived` a row for each account and conversation that it held, of type `conversation`, or, where all its
     accounts have one organisation in common, `conversation_in_org`. Leaves the table `spoken`, a row a request:
     conversation, offset, account (row), occurred_ms, status."""
     database.execute(CHAINED)
     database.execute(SEEN_UNCHAINED)
-    table = database.sql("SELECT * FROM chained ORDER BY account, occurred_ms").to_arrow_table()
+    table = database.table("SELECT * FROM chained ORDER BY account, occurred_ms")
     conversation, key = conversations_of(_chains(table))
     known = pa.array(conversation != NONE)
     offsets = pa.table({"offset": table["offset"], "conversation": conversation}).filter(known)
@@ -133,16 +134,16 @@ def add(database: duckdb.DuckDBPyConnection) -> None:
         database.execute(query)
 
 
-def named(database: duckdb.DuckDBPyConnection) -> pa.Table:
+def named(database: Database) -> pa.Table:
     """After `add`, and once `identifier` is made: name (as records carry it), identifier (int32 row), and org
     that all its accounts so far have in common, or null."""
-    return database.sql(NAMED).to_arrow_table().combine_chunks().cast(NAMES)
+    return database.table(NAMED).cast(NAMES)
 
 
-def handovers(database: duckdb.DuckDBPyConnection) -> pa.Table:
+def handovers(database: Database) -> pa.Table:
     """After `add`: each time a conversation went on with another account, not of the same organisation: source and
     target (int32 rows of accounts), at_ms, gap_ms since the source's request, and the status that this one got."""
-    return database.sql(HANDOVERS).to_arrow_table().combine_chunks()
+    return database.table(HANDOVERS)
 
 
 def conversation_id(window: int) -> str:

@@ -1,11 +1,9 @@
-"""The SQL of a view (DuckDB): plain grouping and joining, so that another engine can run the same steps.
+"""The SQL of a view: plain grouping and joining, the same texts for every engine (see graphsvc.links.engine).
 
 Each reads the views `events`, `identifiers` and `peers`, which hold what occurred by the view's moment.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from graphsvc.links import asking
 
@@ -42,11 +40,11 @@ NEW_FACTS = asking.FACTS
 
 def _share(of: str, among: str) -> str:
     """Rows that fulfil `of` among those that fulfil `among`, 0 where there are none; counts are exact."""
-    return f"CAST(coalesce(count(*) FILTER ({of}) / nullif(count(*) FILTER ({among}), 0), 0) AS FLOAT)"
+    return f"CAST(coalesce(count(*) FILTER (WHERE {of}) / nullif(count(*) FILTER (WHERE {among}), 0), 0) AS FLOAT)"
 
 
 def _count(of: str) -> str:
-    return f"CAST(count(*) FILTER ({of}) AS FLOAT)"
+    return f"CAST(count(*) FILTER (WHERE {of}) AS FLOAT)"
 
 
 def _mean(column: str) -> str:
@@ -63,9 +61,9 @@ SELECT
     CAST(row_number() OVER (ORDER BY min(account_id)) - 1 AS INTEGER) AS row,
     account_key,
     min(account_id) AS account_id,
-    coalesce(min(occurred_ms) FILTER (type = 'signup'), min(occurred_ms)) AS created_ms,
-    coalesce(min(occurred_ms) FILTER ({OWN_ACT}), min(occurred_ms)) AS first_ms,
-    coalesce(max(occurred_ms) FILTER ({OWN_ACT}), max(occurred_ms)) AS last_ms,
+    coalesce(min(occurred_ms) FILTER (WHERE type = 'signup'), min(occurred_ms)) AS created_ms,
+    coalesce(min(occurred_ms) FILTER (WHERE {OWN_ACT}), min(occurred_ms)) AS first_ms,
+    coalesce(max(occurred_ms) FILTER (WHERE {OWN_ACT}), max(occurred_ms)) AS last_ms,
     CAST(count(*) AS FLOAT) AS events,
     {_count("type = 'login'")} AS logins,
     {_count(PAYMENT)} AS payments,
@@ -82,8 +80,8 @@ SELECT
     {_share("tool_count > 0", REQUEST)} AS tools_share,
     {_count("prompted")} AS prompts,
     {_count("action = 'warned'")} AS warned,
-    CAST(coalesce(max(occurred_ms) FILTER (action IN ('suspended', 'banned'))
-        >= coalesce(max(occurred_ms) FILTER (action = 'reinstated'), -1), false) AS FLOAT) AS banned
+    CAST(coalesce(max(occurred_ms) FILTER (WHERE action IN ('suspended', 'banned'))
+        >= coalesce(max(occurred_ms) FILTER (WHERE action = 'reinstated'), -1), false) AS FLOAT) AS banned
 FROM events
 GROUP BY account_key
 """  # noqa: S608
@@ -144,7 +142,7 @@ FROM (
 
 DERIVED = """
 CREATE TABLE derived (
-    account_id VARCHAR, type VARCHAR, id VARCHAR, first_ms BIGINT, last_ms BIGINT, count INTEGER
+    account_id STRING, type STRING, id STRING, first_ms BIGINT, last_ms BIGINT, count INTEGER
 )
 """
 """What accounts have that no event names as such: families and frames of prompts, conversations."""
@@ -159,12 +157,12 @@ NAMED = """
 CREATE TABLE named AS
 SELECT key, min(type) AS type, min(id) AS id FROM names WHERE key IN (SELECT key FROM seen) GROUP BY key
 UNION ALL
-SELECT DISTINCT CAST(hash(type, id) >> 1 AS BIGINT), type, id FROM derived
+SELECT DISTINCT text_key(type, id), type, id FROM derived
 """
 
 SEEN_DERIVED = """
 INSERT INTO seen
-SELECT account.row, CAST(hash(type, id) >> 1 AS BIGINT), derived.first_ms, derived.last_ms, derived.count
+SELECT account.row, text_key(type, id), derived.first_ms, derived.last_ms, derived.count
 FROM derived JOIN account USING (account_id)
 """
 
@@ -204,8 +202,3 @@ SELECT account_id, occurred_ms, action FROM events
 WHERE action IN ('suspended', 'banned', 'reinstated')
 ORDER BY occurred_ms, account_id, action
 """
-
-
-def literals(texts: Iterable[str]) -> str:
-    """A SQL list of text literals."""
-    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"

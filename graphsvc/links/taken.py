@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.events.lexicon import TECHNIQUES
 from graphsvc.links.asking import TEMPLATED
-from graphsvc.links.view import MEMORY, THREADS, opened
+from graphsvc.links.engine import DuckDatabase
 
 WEEK_MS = 7 * 86_400_000
 MONDAY_MS = 4 * 86_400_000
@@ -66,14 +65,18 @@ def taken_of(
     row = np.flatnonzero(clusters >= 0).astype(np.int32)
     members = pa.table({"account_id": account_ids.take(pa.array(row)), "account": row, "cluster": clusters[row]})
     bits = pa.table({"name": list(TECHNIQUES), "bit": [1 << bit for bit in range(len(TECHNIQUES))]})
-    with duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY}) as database:
-        opened(database, segments, as_of_ms)
+    with DuckDatabase() as database:
+        database.open(segments, as_of_ms)
         database.register("member", members)
         database.register("technique", bits)
         database.execute(_TAKEN)
-        query = " UNION ALL ".join(_sums(*part, week) for part in _PARTS for week in (str(ALL_WEEKS), "week_ms"))
-        found = database.sql(f"{query} ORDER BY cluster, part, name, week_ms").to_arrow_table()
-    return found.cast(TAKEN).combine_chunks()
+        database.register("nothing", TAKEN.empty_table())
+        database.execute("CREATE TABLE taken AS SELECT * FROM nothing")
+        for part in _PARTS:
+            for week in (str(ALL_WEEKS), "week_ms"):
+                database.execute(f"INSERT INTO taken {_sums(*part, week)}")
+        found = database.table("SELECT * FROM taken ORDER BY cluster, part, name, week_ms")
+    return found.cast(TAKEN)
 
 
 def _sums(part: str, name: str, source: str, week: str) -> str:

@@ -6,24 +6,20 @@ sums that could depend on order are sums of integers.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from graphsvc.links import asking, conversations, frames, queries, timing
 from graphsvc.links.activity import rhythm
+from graphsvc.links.engine import Database, DuckDatabase
 from graphsvc.links.families import families_of, family_id, sketches_of
-from graphsvc.links.segments import SCHEMAS
 from graphsvc.links.weights import bits_of
 
-THREADS = 2
-MEMORY = "4GB"
 TIMINGS = timing.SCHEMA
 
 
@@ -49,36 +45,31 @@ class LinkView:
     names: pa.Table = field(default_factory=conversations.NAMES.empty_table)
 
 
-def view_of(segments: Sequence[Path], as_of_ms: int) -> LinkView:
-    """The view from Parquet segments."""
-    with tempfile.TemporaryDirectory(prefix="graphsvc-view-") as spill:
-        database = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY, "temp_directory": spill})
-        try:
-            opened(database, segments, as_of_ms)
-            return _view(database, as_of_ms)
-        finally:
-            database.close()
+def view_of(segments: Sequence[Path], as_of_ms: int, make: Callable[[], Database] = DuckDatabase) -> LinkView:
+    """The view from Parquet segments, made in a database of its own."""
+    with make() as database:
+        database.open(segments, as_of_ms)
+        return _view(database, as_of_ms)
 
 
 def moments_of(segments: Sequence[Path], shares: Sequence[float], as_of_ms: int) -> list[int]:
     """The moments by which these shares of the events up to `as_of_ms` had occurred; none where there are no events."""
-    if not segments:
-        return []
-    files = [str(segment / "events.parquet") for segment in segments]
-    query = "SELECT quantile_disc(occurred_ms, ?::DOUBLE[]) FROM read_parquet(?) WHERE occurred_ms <= ?"
-    with duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY}) as database:
-        row = database.execute(query, [list(shares), files, as_of_ms]).fetchone()
-    return [int(moment) for moment in row[0]] if row and row[0] else []
+    wanted = ", ".join(str(float(share)) for share in shares)
+    with DuckDatabase() as database:
+        database.open(segments, as_of_ms)
+        query = f"SELECT quantile_disc(occurred_ms, [{wanted}]::DOUBLE[]) AS moments FROM events"  # noqa: S608
+        found = database.table(query)
+    return found["moments"][0].as_py() or []
 
 
 def bans_of(segments: Sequence[Path], as_of_ms: int) -> pa.Table:
     """Enforcement that bans or reinstates, by `as_of_ms`: account_id, occurred_ms, action; in order of time."""
-    with duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY}) as database:
-        opened(database, segments, as_of_ms)
-        return _table(database, queries.BANS)
+    with DuckDatabase() as database:
+        database.open(segments, as_of_ms)
+        return database.table(queries.BANS)
 
 
-def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
+def _view(database: Database, as_of_ms: int) -> LinkView:
     for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED):
         database.execute(query)
     _add_families(database)
@@ -86,9 +77,9 @@ def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
     conversations.add(database)
     for query in (queries.NAMED, queries.SEEN_DERIVED, queries.IDENTIFIERS):
         database.execute(query)
-    accounts = _table(database, "SELECT * EXCLUDE (row, account_key) FROM account ORDER BY row")
-    identifiers = _table(database, "SELECT * EXCLUDE (row, key) FROM identifier ORDER BY row")
-    links = _table(database, queries.LINKS)
+    accounts = database.table("SELECT * FROM account ORDER BY row")
+    identifiers = database.table("SELECT type, id, degree, first_ms FROM identifier ORDER BY row")
+    links = database.table(queries.LINKS)
     bits = bits_of(identifiers["type"], identifiers["degree"].to_numpy(), len(accounts))
     identifiers = identifiers.add_column(3, "bits", pa.array(bits))
     return LinkView(
@@ -96,46 +87,33 @@ def _view(database: duckdb.DuckDBPyConnection, as_of_ms: int) -> LinkView:
         accounts=_with_facts(database, accounts, identifiers, links),
         identifiers=identifiers,
         links=links,
-        peers=_table(database, queries.PEERS),
+        peers=database.table(queries.PEERS),
         timings=timing.timings(database),
         names=conversations.named(database),
     )
 
 
-def opened(database: duckdb.DuckDBPyConnection, segments: Sequence[Path], as_of_ms: int) -> None:
-    """Makes `events`, `identifiers` and `peers` of the database: what occurred by `as_of_ms`; and `names`, which says
-    what keys of identifiers stand for."""
-    for name, schema in SCHEMAS:
-        database.register(f"no_{name}", schema.empty_table())
-        files = [str(segment / f"{name}.parquet") for segment in segments]
-        source = f"read_parquet({queries.literals(files)})" if files else f"no_{name}"
-        by_then = f"WHERE occurred_ms <= {int(as_of_ms)}" if "occurred_ms" in schema.names else ""
-        database.execute(f"CREATE VIEW {name} AS SELECT * FROM {source} {by_then}")  # noqa: S608
-
-
-def _add_families(database: duckdb.DuckDBPyConnection) -> None:
+def _add_families(database: Database) -> None:
     """Makes `asked`, one row an account and family, and `family_name`, the ids of families that accounts share."""
     database.execute(queries.SKETCHES)
-    sketches = _table(database, "SELECT sketch FROM sketch ORDER BY row")["sketch"]
+    sketches = database.table("SELECT sketch FROM sketch ORDER BY row")["sketch"]
     family = families_of(sketches_of(sketches))
     database.register("family_of", pa.table({"sketch": np.arange(len(family), dtype=np.int32), "family": family}))
     database.execute(queries.ASKS)
     database.execute(queries.ASKED)
-    shared = _table(database, queries.SHARED_FAMILIES)
+    shared = database.table(queries.SHARED_FAMILIES)
     ids = pa.array([family_id(sketch) for sketch in shared["sketch"].to_pylist()], pa.string())
     database.register("family_name", pa.table({"family": shared["family"], "id": ids}))
     database.execute(queries.DERIVED_FAMILIES)
 
 
-def _with_facts(
-    database: duckdb.DuckDBPyConnection, accounts: pa.Table, identifiers: pa.Table, links: pa.Table
-) -> pa.Table:
+def _with_facts(database: Database, accounts: pa.Table, identifiers: pa.Table, links: pa.Table) -> pa.Table:
     """Accounts with the columns that SQL does not give, and all columns in the order of FACTS and NEW_FACTS."""
-    acts = _table(database, queries.ACTS)
+    acts = database.table(queries.ACTS)
     found = rhythm(acts["account"].to_numpy(), acts["occurred_ms"].to_numpy(), len(accounts))
     conversation = pc.starts_with(identifiers["type"], "conversation").to_numpy()[links["identifier"].to_numpy()]
     held = np.bincount(links["account"].to_numpy()[conversation], minlength=len(accounts))
-    asked = _table(database, queries.ASKED_FACTS)
+    asked = database.table(queries.ASKED_FACTS)
     columns = {
         **{name: accounts[name] for name in accounts.column_names},
         "active_days": found.active_days,
@@ -148,7 +126,3 @@ def _with_facts(
     }
     named = ("account_id", *queries.TIMES, *queries.FACTS, *queries.NEW_FACTS)
     return pa.table({name: columns[name] for name in named})
-
-
-def _table(database: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    return database.sql(query).to_arrow_table().combine_chunks()

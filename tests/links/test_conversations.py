@@ -6,7 +6,6 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
 import networkx as nx
 import numpy as np
 import pytest
@@ -18,9 +17,10 @@ from graphsvc.events.record import Record
 from graphsvc.events.types import Message
 from graphsvc.links import conversations, queries
 from graphsvc.links.conversations import BRANCHES_MAX, HOLDERS_MAX, NONE, Chains, conversations_of
+from graphsvc.links.engine import DuckDatabase
 from graphsvc.links.pairs import pairs
 from graphsvc.links.tables import FORMAT, LinkTables
-from graphsvc.links.view import LinkView, opened
+from graphsvc.links.view import LinkView
 from graphsvc.links.weights import GROUPS
 from tests.links.worlds import START_MS, as_bytes, event, filled, view
 
@@ -193,8 +193,8 @@ def test_hand_overs_have_a_direction_and_a_moment(tmp_path: Path) -> None:
     ]
     tables = LinkTables(tmp_path / "links")
     tables.sync(filled(tmp_path / "ledger.sqlite", records))
-    with duckdb.connect() as database:
-        opened(database, sorted((tmp_path / "links" / FORMAT).iterdir()), START_MS + 100)
+    with DuckDatabase() as database:
+        database.open(sorted((tmp_path / "links" / FORMAT).iterdir()), START_MS + 100)
         for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED):
             database.execute(query)
         conversations.add(database)
