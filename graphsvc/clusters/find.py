@@ -51,7 +51,7 @@ def _seeds(a: Int32s, b: Int32s, bits: Float32s, place: Int32s, constraints: Con
     between = one != other
     one, other, bits = one[between], other[between], bits[between]
     low, high = np.minimum(place[one], place[other]), np.maximum(place[one], place[other])
-    order = np.lexsort((bits, high, low))
+    order = np.argsort(low.astype(np.int64) * len(place) + high, kind="stable")
     size = np.zeros(len(place))
     size[place] = np.bincount(unit, minlength=len(place))
     group = communities(low[order], high[order], bits[order].astype(np.float64), size, TOLL_BITS)[place]
