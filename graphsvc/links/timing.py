@@ -201,8 +201,9 @@ def _shared(database: Database, accounts: int) -> Shared:
 def _found(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> pa.Table:
     """The pairs of one kind that hold, each stratum by itself."""
     shared = shared.below(kind.degree_max)
-    things = _by_thing(trials, shared), _by_thing(targets, shared)
-    sides = Sides(trials, targets, *things, shared.start, shared.group, shared.degree)
+    answering = _by_thing(targets, shared)
+    trying = answering if trials is targets else _by_thing(trials, shared)
+    sides = Sides(trials, targets, trying, answering, shared.start, shared.group, shared.degree)
     shifts_ms = SHIFTS_MS[::4] if len(trials.at_ms) > LARGE else SHIFTS_MS
     # Where there is no direction, a round of the null has each pair twice: either of the two is moved.
     rounds = len(shifts_ms) * (2 if sides.same else 1)

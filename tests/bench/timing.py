@@ -209,17 +209,19 @@ def measure_scale(accounts: int) -> dict[str, object]:
     at_ms = at_ms[np.lexsort((at_ms, account))]
     status = np.where(rng.random(requests) < 0.03, 429, 200).astype(np.int16)
     shared = _shared(accounts, rng)
-    started = time.perf_counter()
+    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    started, used = time.perf_counter(), time.process_time()
     found = timings_of(*moments_of(account, at_ms, status, accounts), shared)
-    seconds = time.perf_counter() - started
+    seconds, cpu = time.perf_counter() - started, time.process_time() - used
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {
         "case": "timing, scale",
         "accounts": accounts,
         "requests": requests,
         "seconds": round(seconds, 2),
-        "cpu_seconds": round(time.process_time(), 2),
+        "cpu_seconds": round(cpu, 2),
         "peak_mb": peak_mb,
+        "peak_mb_before": before_mb,
         "pairs": len(found),
     }
 
