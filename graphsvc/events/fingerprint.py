@@ -82,13 +82,19 @@ def from_caller(given: PromptFingerprint) -> Fingerprint:
     if sketch and (len(sketch) % 4 or not SKETCH_BYTES_MIN <= len(sketch) <= SKETCH_BYTES_MAX):
         raise ValueError("a sketch has 128 to 384 bytes, in fours")
     chain = tuple(given.prefix_chain) if given.prefix_chain else ()
-    return Fingerprint(sketch, kept(chain), given.length or 0)
+    return Fingerprint(_ordered(sketch), kept(chain), given.length or 0)
 
 
 def to_caller(fingerprint: Fingerprint) -> PromptFingerprint:
     """The wire form of a fingerprint, as an event carries it in place of messages."""
     sketch = base64.b64encode(fingerprint.sketch).decode()
     return PromptFingerprint(1, sketch, list(fingerprint.chain), fingerprint.length)
+
+
+def _ordered(sketch: bytes) -> bytes:
+    """The sketch with its sample ascending and each hash once, as comparisons take it to be."""
+    sample = np.unique(np.frombuffer(sketch[SKETCH_BYTES_MIN:], "<u4"))
+    return sketch[:SKETCH_BYTES_MIN] + sample.tobytes()
 
 
 def _asked(messages: Sequence[Message]) -> str:

@@ -44,7 +44,7 @@ def main() -> None:
         return
     texts = texts_of(Path(options.prompts))
     speed(texts)
-    families(sent_prompts(texts, families=40, size=8, strangers=4_000, seed=options.seed))
+    families(sent_prompts(texts, families=25, size=8, strangers=4_000, seed=options.seed))
     for prompts in (5, 20):
         frames(accounts(texts, prompts, rings=15, innocents=600, seed=options.seed), prompts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import unicodedata
 
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graphsvc.events.fingerprint import SKETCH_BYTES_MAX, SKETCH_BYTES_MIN, Fingerprinter
+from graphsvc.events.fingerprint import SKETCH_BYTES_MAX, SKETCH_BYTES_MIN, Fingerprinter, from_caller
 from graphsvc.events.normal import ALIKE, MAX_CHARACTERS, codes_of, enclosed, plain, tables, words
-from graphsvc.events.types import Message
+from graphsvc.events.types import Message, PromptFingerprint
 
 PRINTS = Fingerprinter(b"n" * 32)
 TEXT = "Rewrite the paragraph below in plain words, keep every fact, and say which of them you are unsure about"
@@ -192,6 +193,14 @@ def test_a_wrapped_question_under_a_system_prompt_is_that_question() -> None:
     bare = PRINTS.of_messages([system, Message("user", TEXT)])
     wrapped = PRINTS.of_messages([system, Message("user", json.dumps({"q": TEXT}))])
     assert bare.sketch == wrapped.sketch
+
+
+def test_a_callers_sample_is_put_in_order() -> None:
+    sketch = PRINTS.sketch(TEXT * 3)
+    head, sample = sketch[:SKETCH_BYTES_MIN], np.frombuffer(sketch[SKETCH_BYTES_MIN:], "<u4")
+    muddled = head + np.concatenate([sample[::-1], sample[:2]]).tobytes()
+    given_one = PromptFingerprint(1, base64.b64encode(muddled).decode(), [], 10)
+    assert from_caller(given_one).sketch == sketch
 
 
 def test_without_the_key_sketches_have_nothing_in_common() -> None:
