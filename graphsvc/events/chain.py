@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import heapq
-import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -37,9 +36,8 @@ SAMPLED = 8
 hash, which later requests share with earlier ones even where those between them went elsewhere (bottom-k sampling,
 Cohen and Kaplan 2007)."""
 MAX_CHAIN = NEWEST + SAMPLED
-_INVISIBLE = re.compile(
-    f"[{''.join(chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == 'Cf')}]"
-)
+_INVISIBLE = frozenset(chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Cf")
+_WITHOUT_INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE))
 
 
 def windows(messages: Sequence[Message], key: bytes) -> tuple[str, ...]:
@@ -101,7 +99,9 @@ def _worth(told: Sequence[tuple[str, str]], at: int) -> tuple[int, int]:
 
 def _normal(text: str) -> str:
     if not text.isascii():
-        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+        text = unicodedata.normalize("NFKC", text)
+        if not _INVISIBLE.isdisjoint(text):
+            text = text.translate(_WITHOUT_INVISIBLE)
     return " ".join(text.split())
 
 
