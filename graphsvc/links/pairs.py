@@ -33,6 +33,8 @@ from graphsvc.links.weights import (
 
 BITS_MIN = 8.0
 REMAINDER = 0.25
+UNIT = 2**20
+"""Evidence is summed in whole units, so many to a bit: sums of integers are the same in any order and on any engine."""
 COMBINATION = GROUPS.index("combination")
 THREADS = 2
 CHUNKS = 16
@@ -199,11 +201,10 @@ def _pairs(
     group: Int8s,
 ) -> Found:
     accounts = start.size - 1
-    total = np.zeros(accounts, np.float32)
+    total = np.zeros(accounts, np.int64)
     mask = np.zeros(accounts, np.int16)
-    best = np.zeros(accounts, np.float32)
-    # In double precision, so that the order of things, which is that of their names, is lost in rounding.
-    whole = np.zeros(accounts, np.float64)
+    best = np.zeros(accounts, np.int64)
+    whole = np.zeros(accounts, np.int64)
     met = np.empty(accounts, np.int32)
     in_group = np.empty(accounts, np.int32)
     out_a, out_b = np.empty(1024, np.int32), np.empty(1024, np.int32)
@@ -221,10 +222,10 @@ def _pairs(
                     b = holder[at]
                     if b <= a:
                         break
-                    worth = bits[t] * min(left[place], holder_left[at])
-                    if worth <= 0.0:
+                    worth = np.int64(bits[t] * min(left[place], holder_left[at]) * UNIT)
+                    if worth <= 0:
                         continue
-                    if whole[b] == 0.0:
+                    if whole[b] == 0:
                         in_group[group_count] = b
                         group_count += 1
                     best[b] = max(best[b], worth)
@@ -238,19 +239,19 @@ def _pairs(
                 mask[b] |= np.int16(1 << current)
                 total[b] += best[b]
                 if current != COMBINATION:
-                    total[b] += min(best[b], REMAINDER * (whole[b] - best[b]))
-                best[b] = 0.0
-                whole[b] = 0.0
+                    total[b] += min(best[b], np.int64(REMAINDER * (whole[b] - best[b])))
+                best[b] = 0
+                whole[b] = 0
         near = met[:met_count]
         near.sort()
         for b in near:
-            if total[b] >= bits_min:
+            if total[b] >= bits_min * UNIT:
                 if count == out_a.size:
                     out_a, out_b = _doubled(out_a), _doubled(out_b)
                     out_bits, out_mask = _doubled(out_bits), _doubled(out_mask)
-                out_a[count], out_b[count], out_bits[count], out_mask[count] = a, b, total[b], mask[b]
+                out_a[count], out_b[count], out_bits[count], out_mask[count] = a, b, total[b] / UNIT, mask[b]
                 count += 1
-            total[b] = 0.0
+            total[b] = 0
             mask[b] = 0
     return out_a[:count].copy(), out_b[:count].copy(), out_bits[:count].copy(), out_mask[:count].copy()
 

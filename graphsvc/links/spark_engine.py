@@ -1,0 +1,130 @@
+"""Spark SQL as the engine of a view, in local mode: the queries of DuckDB, run by Spark.
+
+Tables made on the way are Parquet files in a temporary folder, and tables pass to Spark and back the same way, so that
+neither Java's heap nor a socket bounds them. Plain SQL alone: no MLlib, no Python in the executors.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from graphsvc.links.engine import THREADS
+from graphsvc.links.segments import SCHEMAS
+from graphsvc.links.spark_jvm import Jvm
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+HEAP = "2g"
+CONF = {
+    "spark.app.name": "graphsvc",
+    "spark.master": f"local[{THREADS}]",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": str(4 * THREADS),
+    "spark.sql.ansi.doubleQuotedIdentifiers": "true",
+    "spark.sql.parquet.compression.codec": "uncompressed",
+}
+_FUNCTIONS = (
+    "CREATE TEMPORARY FUNCTION text_key(type STRING, id STRING) RETURNS BIGINT RETURN xxhash64(type, id)",
+    "CREATE TEMPORARY FUNCTION length_of(list ARRAY<BIGINT>) RETURNS INTEGER RETURN size(list)",
+)
+
+
+class SparkEngine:
+    """A Spark of its own, with its Java, from here until `close`. Raises Unavailable where a part of it is missing."""
+
+    joins_pairs = True
+
+    def __init__(self, heap: str = HEAP) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="graphsvc-spark-")
+        folder = Path(self._folder.name)
+        places = {"spark.local.dir": str(folder / "shuffle"), "spark.sql.warehouse.dir": str(folder / "tables")}
+        try:
+            with warnings.catch_warnings():
+                # pyspark warns of a newer pandas wherever it is installed; no table passes through pandas here.
+                warnings.simplefilter("ignore", FutureWarning)
+                self._jvm = Jvm(folder, heap, CONF | places)
+                self._session = self._jvm.session()
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        self._folders = (folder / f"database{number}" for number in count())
+
+    def database(self) -> SparkDatabase:
+        return SparkDatabase(self._session.newSession(), next(self._folders))
+
+    def close(self) -> None:
+        try:
+            self._jvm.close()
+        finally:
+            self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+
+class SparkDatabase:
+    """A session of its own, whose tables lie in `folder`."""
+
+    def __init__(self, session: SparkSession, folder: Path) -> None:
+        self._session = session
+        self._folder = folder
+        self._passed = count()
+        folder.mkdir()
+        session.sql(f"CREATE DATABASE {folder.name}")
+        session.sql(f"USE {folder.name}")
+        for function in _FUNCTIONS:
+            session.sql(function)
+
+    def open(self, segments: Sequence[Path], as_of_ms: int) -> None:
+        for name, schema in SCHEMAS:
+            if not segments:
+                self.register(name, schema.empty_table())
+                continue
+            read = self._session.read.parquet(*(str(segment / f"{name}.parquet") for segment in segments))
+            by_then = f"occurred_ms <= {int(as_of_ms)}" if "occurred_ms" in schema.names else "true"
+            read.where(by_then).createOrReplaceTempView(name)
+
+    def execute(self, statement: str) -> None:
+        self._session.sql(statement)
+
+    def table(self, query: str) -> pa.Table:
+        folder = self._next()
+        self._session.sql(query).write.parquet(str(folder))
+        # Names of parts begin with their number, which is their place in the order.
+        parts = [pq.read_table(path) for path in sorted(folder.glob("part-*"))]
+        return pa.concat_tables(parts).replace_schema_metadata().combine_chunks()
+
+    def register(self, name: str, table: pa.Table) -> None:
+        path = self._next()
+        pq.write_table(table, path)
+        self._session.read.parquet(str(path)).createOrReplaceTempView(name)
+
+    def close(self) -> None:
+        self._session.sql("USE default")
+        self._session.sql(f"DROP DATABASE {self._folder.name} CASCADE")
+        shutil.rmtree(self._folder)
+
+    def _next(self) -> Path:
+        return self._folder / f"passed{next(self._passed)}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
