@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -178,7 +179,10 @@ _worker_arrival: list[Arrival] = []
 
 
 def _start_worker(settings: Settings) -> None:
+    """The garbage collector need not look again and again at what was there before the first line: a fifth of the time
+    otherwise."""
     _worker_arrival.append(Arrival(settings))
+    gc.freeze()
 
 
 def _work(texts: tuple[bytes, ...]) -> bytes:
