@@ -6,6 +6,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -33,6 +34,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8200, ge=0, le=65535)
     max_body_bytes: int = Field(16 * 2**20, ge=1024)
+    engine: Literal["duckdb", "spark"] = Field("duckdb", description="What detection queries the link tables with.")
+    spark_heap: str = Field("2g", description="Heap of Spark, where that is the engine.")
     detect_every_s: float = Field(60.0, gt=0, description="How often the worker looks for clusters.")
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,13 @@ from graphsvc.errors import BadUsage
 from graphsvc.events.types import epoch_ms
 
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="T", help="RFC 3339; default: the last known moment.")]
+
+
+class Engine(StrEnum):
+    """DuckDB on one machine; Spark SQL, which needs the extra spark and Java."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
 
 
 def moment(text: str | None) -> int | None:
@@ -33,6 +41,9 @@ def detect(
     clusters: Annotated[
         Path | None, typer.Option(metavar="C.csv", help="Write cluster_id,account_id,kind,probability.")
     ] = None,
+    engine: Annotated[
+        Engine | None, typer.Option(metavar="duckdb|spark", help="What runs the queries. Default: GRAPHSVC_ENGINE.")
+    ] = None,
 ) -> None:
     """Score every account and label the clusters, from what was known at a moment.
 
@@ -44,7 +55,7 @@ def detect(
     for path in (scores, clusters):
         if path is not None and not path.absolute().parent.is_dir():
             raise BadUsage(f"The folder of {path.name} does not exist.", hint="Make it first.")
-    settings = load_settings()
+    settings = load_settings() if engine is None else load_settings(engine=engine.value)
     with progress("detect") as report:
         found = job.detect(settings, moment(as_of), report)
     if scores is not None:

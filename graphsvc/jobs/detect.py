@@ -24,6 +24,7 @@ from graphsvc.config import Settings
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
 from graphsvc.ledger import open_ledger
+from graphsvc.links.engine import Engine, engine_of
 from graphsvc.links.tables import LinkTables
 
 
@@ -46,16 +47,21 @@ class Detection:
 
 def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detection:
     """Scores every account seen by `as_of_ms` (default: the last moment the ledger knows) and labels the clusters."""
+    with engine_of(settings.engine, settings.spark_heap) as engine:
+        return _detect(settings, as_of_ms, report, engine)
+
+
+def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: Engine) -> Detection:
     places = settings.places.create()
     with closing(open_ledger(settings)) as ledger:
         tables = LinkTables(places.links)
         sync_tables(tables, ledger, report)
         moment_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
         decided = DecisionStore(places.cases).pairs(moment_ms)
-        observed = observe(tables, ledger, moment_ms, report, decided)
+        observed = observe(tables, ledger, moment_ms, report, decided, engine)
     reader = ResultsReader(places.results)
     previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
-    results = _judge(settings, tables, observed, previous, report)
+    results = _judge(settings, tables, observed, previous, report, engine)
     published = previous is not None or not reader.current()
     if published:
         report("writing", 0.95)
@@ -65,7 +71,12 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
 
 
 def _judge(
-    settings: Settings, tables: LinkTables, observed: Observed, previous: ResultsReader | None, report: Report
+    settings: Settings,
+    tables: LinkTables,
+    observed: Observed,
+    previous: ResultsReader | None,
+    report: Report,
+    engine: Engine,
 ) -> Results:
     from gnn.predict import predict
 
@@ -101,7 +112,7 @@ def _judge(
         ),
     )
     material = material_of(view, prediction.clusters, observed.pairs, observed.priors)
-    taken = tables.taken(view.as_of_ms, view.accounts["account_id"], prediction.clusters)
+    taken = tables.taken(view.as_of_ms, view.accounts["account_id"], prediction.clusters, engine)
     return with_past(results, previous, replace(material, taken=taken))
 
 

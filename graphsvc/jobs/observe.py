@@ -18,7 +18,9 @@ from graphsvc.errors import BadInput
 from graphsvc.events.record import LabelRecord
 from graphsvc.jobs.decided import constraints_in
 from graphsvc.ledger.base import Ledger
-from graphsvc.links.pairs import evidence_of, pairs_of
+from graphsvc.links.engine import DUCKDB, Engine
+from graphsvc.links.pair_queries import pairs_on
+from graphsvc.links.pairs import evidence_of
 from graphsvc.links.priors import fitted_priors
 from graphsvc.links.tables import LinkTables
 from graphsvc.links.view import LinkView
@@ -77,25 +79,32 @@ def latest_ms(tables: LinkTables, ledger: Ledger) -> int:
 
 
 def observe(
-    tables: LinkTables, ledger: Ledger, as_of_ms: int, report: Report, decided: Sequence[Pair] = ()
+    tables: LinkTables,
+    ledger: Ledger,
+    as_of_ms: int,
+    report: Report,
+    decided: Sequence[Pair] = (),
+    engine: Engine = DUCKDB,
 ) -> Observed:
     """The network as of a moment, from link tables that are up to date. `decided`: what people decided by then of which
     accounts are of one hand; training leaves it out, as clusters would tell of what is to be learnt."""
     report("linking accounts", 0.3)
     offset = tables.offset
-    view = tables.view(as_of_ms)
+    view = tables.view(as_of_ms, engine)
     if not view.accounts.num_rows:
         raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
     report("weighing pairs", 0.5)
     labels = label_table(view, [stored.label for stored in ledger.labels(as_of_ms)])
-    return observed(view, labels, offset, constraints_in(view, decided))
+    return observed(view, labels, offset, constraints_in(view, decided), engine)
 
 
-def observed(view: LinkView, labels: pa.Table, offset: int, constraints: Constraints = NONE) -> Observed:
+def observed(
+    view: LinkView, labels: pa.Table, offset: int, constraints: Constraints = NONE, engine: Engine = DUCKDB
+) -> Observed:
     """The pairs and clusters of a view, by priors that its labels and bans tell."""
     priors = fitted_priors(view, _known_abusive(view, labels))
     evidence = evidence_of(view, priors)
-    found = pairs_of(evidence)
+    found = pairs_on(engine, evidence)
     return Observed(view, found, find_clusters(view, found, constraints, evidence), labels, offset, priors)
 
 

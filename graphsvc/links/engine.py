@@ -10,13 +10,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import duckdb
 import pyarrow as pa
 
 from graphsvc.links.segments import SCHEMAS
 
+Name = Literal["duckdb", "spark"]
 THREADS = 2
 MEMORY = "4GB"
 _FUNCTIONS = (
@@ -128,6 +129,18 @@ class DuckEngine:
 
     def __exit__(self, *failure: object) -> None:
         self.close()
+
+
+DUCKDB = DuckEngine()
+
+
+def engine_of(name: Name, spark_heap: str) -> Engine:
+    """The engine of a name. Raises Unavailable where a part of it is missing."""
+    if name == "duckdb":
+        return DUCKDB
+    from graphsvc.links.spark_engine import SparkEngine
+
+    return SparkEngine(spark_heap)
 
 
 def _literals(texts: Iterable[str]) -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from graphsvc.links.engine import Database
-from graphsvc.links.pairs import BITS_MIN, COMBINATION, REMAINDER, SCHEMA, UNIT, Evidence
+from graphsvc.links.engine import Database, Engine
+from graphsvc.links.pairs import BITS_MIN, COMBINATION, REMAINDER, SCHEMA, UNIT, Evidence, pairs_of
 
 WORTHS = f"""
 CREATE TABLE worths AS
@@ -33,6 +33,14 @@ SELECT a, b, CAST(CAST(sum(worth) AS DOUBLE) / {unit} AS FLOAT) AS bits, CAST(su
 FROM in_groups GROUP BY a, b HAVING sum(worth) >= CAST({least} AS DOUBLE)
 ORDER BY a, b
 """
+
+
+def pairs_on(engine: Engine, evidence: Evidence) -> pa.Table:
+    """Pairs as graphsvc.links.pairs.pairs_of gives them, found where the engine finds them best."""
+    if not engine.joins_pairs:
+        return pairs_of(evidence)
+    with engine.database() as database:
+        return joined_pairs(database, evidence)
 
 
 def joined_pairs(database: Database, evidence: Evidence, bits_min: float = BITS_MIN) -> pa.Table:

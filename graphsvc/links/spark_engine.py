@@ -56,7 +56,7 @@ class SparkEngine:
                 # pyspark warns of a newer pandas wherever it is installed; no table passes through pandas here.
                 warnings.simplefilter("ignore", FutureWarning)
                 self._jvm = Jvm(folder, heap, CONF | places)
-                self._session = self._jvm.session()
+                self._session = self._jvm.session
         except BaseException:
             self._folder.cleanup()
             raise

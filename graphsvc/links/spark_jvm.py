@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from graphsvc.errors import Unavailable
 
 if TYPE_CHECKING:
-    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
 SPARK_EXTRA = "Install it: pip install 'graphsvc[spark]'. Or use --engine duckdb, which needs neither."
@@ -74,26 +75,20 @@ class Jvm:
                 command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
             )
         try:
-            self.context = _context(*_await(address, self._process))
+            self.session = _session(*_await(address, self._process))
         except BaseException:
             self.close()
             raise
-
-    def session(self) -> SparkSession:
-        """The way in for SQL."""
-        from pyspark.sql import SparkSession
-
-        return SparkSession(self.context)
 
     def close(self) -> None:
         """Ends it, and leaves pyspark as if there had been none, so that another can be started."""
         from pyspark import SparkContext
 
-        context: SparkContext | None = getattr(self, "context", None)
+        session: SparkSession | None = getattr(self, "session", None)
         try:
-            if context is not None:
-                gateway: Any = context._gateway
-                context.stop()
+            if session is not None:
+                gateway: Any = session.sparkContext._gateway
+                session.stop()
                 gateway.shutdown()
         finally:
             SparkContext._gateway = SparkContext._jvm = None
@@ -122,10 +117,11 @@ def _await(address: Path, process: subprocess.Popen[bytes]) -> tuple[int, str]:
     return int.from_bytes(data[:4], "big"), data[8:].decode()
 
 
-def _context(port: int, secret: str) -> SparkContext:
-    """A context in a gateway that runs already; pyspark takes its address from the environment alone."""
+def _session(port: int, secret: str) -> SparkSession:
+    """A session in a gateway that runs already; pyspark takes its address from the environment alone."""
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
+    from pyspark.sql import SparkSession
 
     place = {"PYSPARK_GATEWAY_PORT": str(port), "PYSPARK_GATEWAY_SECRET": secret}
     os.environ.update(place)
@@ -135,7 +131,12 @@ def _context(port: int, secret: str) -> SparkContext:
         for name in place:
             del os.environ[name]
     SparkContext._ensure_initialized(gateway=gateway)
-    return SparkContext(conf=SparkConf(_jvm=gateway.jvm), gateway=gateway)
+    interrupt = signal.getsignal(signal.SIGINT)
+    context = SparkContext(conf=SparkConf(_jvm=gateway.jvm), gateway=gateway)
+    if threading.current_thread() is threading.main_thread():
+        # Spark's own handler would outlive it and call a Java that has ended.
+        signal.signal(signal.SIGINT, interrupt)
+    return SparkSession(context)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -18,6 +18,7 @@ from graphsvc.errors import Unavailable
 from graphsvc.ledger.base import Stored
 from graphsvc.links import segments
 from graphsvc.links.columns import columns_of
+from graphsvc.links.engine import DUCKDB, Engine
 from graphsvc.links.segments import Segment
 from graphsvc.links.taken import taken_of
 from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
@@ -76,10 +77,16 @@ class LinkTables:
         live = segments.live(segments.present(self._segments))
         return bans_of([self._segments / segment.name for segment in live], as_of_ms)
 
-    def taken(self, as_of_ms: int, account_ids: pa.ChunkedArray, clusters: npt.NDArray[np.int32]) -> pa.Table:
+    def taken(
+        self,
+        as_of_ms: int,
+        account_ids: pa.ChunkedArray,
+        clusters: npt.NDArray[np.int32],
+        engine: Engine = DUCKDB,
+    ) -> pa.Table:
         """What the members of each cluster took by `as_of_ms`, see graphsvc.links.taken."""
         live = segments.live(segments.present(self._segments))
-        return taken_of([self._segments / segment.name for segment in live], as_of_ms, account_ids, clusters)
+        return taken_of([self._segments / segment.name for segment in live], as_of_ms, account_ids, clusters, engine)
 
     def sync(self, ledger: Source, progress: Callable[[int], None] = _silent) -> int:
         """Appends what the ledger has beyond `offset`, and returns the new offset.
@@ -105,14 +112,14 @@ class LinkTables:
             self._clear()
         return self.sync(ledger, progress)
 
-    def view(self, as_of_ms: int) -> LinkView:
+    def view(self, as_of_ms: int, engine: Engine = DUCKDB) -> LinkView:
         """All links as they were at `as_of_ms`: from events that occurred by then, whatever their order of arrival.
 
         Raises Unavailable where a file cannot be read.
         """
         live = segments.live(segments.present(self._segments))
         try:
-            return view_of([self._segments / segment.name for segment in live], as_of_ms)
+            return view_of([self._segments / segment.name for segment in live], as_of_ms, engine)
         except (duckdb.IOException, duckdb.InvalidInputException):
             raise Unavailable(
                 "A file of the link tables cannot be read: it is damaged, or the tables were being rebuilt.",

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from graphsvc.events.lexicon import TECHNIQUES
 from graphsvc.links.asking import TEMPLATED
-from graphsvc.links.engine import DuckDatabase
+from graphsvc.links.engine import DUCKDB, Engine
 
 WEEK_MS = 7 * 86_400_000
 MONDAY_MS = 4 * 86_400_000
@@ -53,7 +53,11 @@ _PARTS = (
 
 
 def taken_of(
-    segments: Sequence[Path], as_of_ms: int, account_ids: pa.ChunkedArray, clusters: npt.NDArray[np.int32]
+    segments: Sequence[Path],
+    as_of_ms: int,
+    account_ids: pa.ChunkedArray,
+    clusters: npt.NDArray[np.int32],
+    engine: Engine = DUCKDB,
 ) -> pa.Table:
     """What the members of each cluster (`clusters` int32[N], -1 for none, beside `account_ids`) took by `as_of_ms`.
 
@@ -65,7 +69,7 @@ def taken_of(
     row = np.flatnonzero(clusters >= 0).astype(np.int32)
     members = pa.table({"account_id": account_ids.take(pa.array(row)), "account": row, "cluster": clusters[row]})
     bits = pa.table({"name": list(TECHNIQUES), "bit": [1 << bit for bit in range(len(TECHNIQUES))]})
-    with DuckDatabase() as database:
+    with engine.database() as database:
         database.open(segments, as_of_ms)
         database.register("member", members)
         database.register("technique", bits)

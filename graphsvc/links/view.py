@@ -6,7 +6,7 @@ sums that could depend on order are sums of integers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from graphsvc.links import asking, conversations, frames, queries, timing
 from graphsvc.links.activity import rhythm
-from graphsvc.links.engine import Database, DuckDatabase
+from graphsvc.links.engine import DUCKDB, Database, DuckDatabase, Engine
 from graphsvc.links.families import families_of, family_id, sketches_of
 from graphsvc.links.weights import bits_of
 
@@ -45,9 +45,9 @@ class LinkView:
     names: pa.Table = field(default_factory=conversations.NAMES.empty_table)
 
 
-def view_of(segments: Sequence[Path], as_of_ms: int, make: Callable[[], Database] = DuckDatabase) -> LinkView:
-    """The view from Parquet segments, made in a database of its own."""
-    with make() as database:
+def view_of(segments: Sequence[Path], as_of_ms: int, engine: Engine = DUCKDB) -> LinkView:
+    """The view from Parquet segments."""
+    with engine.database() as database:
         database.open(segments, as_of_ms)
         return _view(database, as_of_ms)
 
