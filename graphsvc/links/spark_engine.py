@@ -9,7 +9,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from graphsvc.errors import Unavailable
 from graphsvc.links.engine import THREADS
 from graphsvc.links.segments import SCHEMAS
 from graphsvc.links.spark_jvm import Jvm
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 HEAP = "2g"
+HINT = (
+    "Where memory is short, set GRAPHSVC_SPARK_HEAP; where a file is damaged, remove the folder links: it is made anew "
+    "from the ledger. Or use --engine duckdb."
+)
 CONF = {
     "spark.app.name": "graphsvc",
     "spark.master": f"local[{THREADS}]",
@@ -96,16 +102,19 @@ class SparkDatabase:
             if not segments:
                 self.register(name, schema.empty_table())
                 continue
-            read = self._session.read.parquet(*(str(segment / f"{name}.parquet") for segment in segments))
             by_then = f"occurred_ms <= {int(as_of_ms)}" if "occurred_ms" in schema.names else "true"
-            read.where(by_then).createOrReplaceTempView(name)
+            with _told():
+                read = self._session.read.parquet(*(str(segment / f"{name}.parquet") for segment in segments))
+                read.where(by_then).createOrReplaceTempView(name)
 
     def execute(self, statement: str) -> None:
-        self._session.sql(statement)
+        with _told():
+            self._session.sql(statement)
 
     def table(self, query: str) -> pa.Table:
         folder = self._next()
-        self._session.sql(query).write.parquet(str(folder))
+        with _told():
+            self._session.sql(query).write.parquet(str(folder))
         # Names of parts begin with their number, which is their place in the order.
         parts = [pq.read_table(path) for path in sorted(folder.glob("part-*"))]
         return pa.concat_tables(parts).replace_schema_metadata().combine_chunks()
@@ -113,12 +122,14 @@ class SparkDatabase:
     def register(self, name: str, table: pa.Table) -> None:
         path = self._next()
         pq.write_table(table, path)
-        self._session.read.parquet(str(path)).createOrReplaceTempView(name)
+        with _told():
+            self._session.read.parquet(str(path)).createOrReplaceTempView(name)
 
     def close(self) -> None:
-        self._session.sql("USE default")
-        self._session.sql(f"DROP DATABASE {self._folder.name} CASCADE")
         shutil.rmtree(self._folder)
+        with _told():
+            self._session.sql("USE default")
+            self._session.sql(f"DROP DATABASE {self._folder.name} CASCADE")
 
     def _next(self) -> Path:
         return self._folder / f"passed{next(self._passed)}"
@@ -128,3 +139,19 @@ class SparkDatabase:
 
     def __exit__(self, *failure: object) -> None:
         self.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What went wrong in Spark, in a few words: its own tell of paths, queries and sometimes of what is in the rows."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        raise Unavailable(
+            f"Spark could not go on: {error.getCondition() or type(error).__name__}.", hint=HINT
+        ) from None
+    except (Py4JError, OSError) as error:
+        raise Unavailable(f"Java ended while Spark was at work: {type(error).__name__}.", hint=HINT) from None

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,10 @@ class Jvm:
 
     def __init__(self, folder: Path, heap: str, conf: Mapping[str, str]) -> None:
         jars = _jars()
+        from pyspark import SparkContext
+
+        if SparkContext._active_spark_context is not None:
+            raise Unavailable("Spark is at work in this process already.", hint="Wait until that is done.")
         command = [
             str(java()),
             f"-Xmx{heap}",
@@ -82,16 +87,21 @@ class Jvm:
 
     def close(self) -> None:
         """Ends it, and leaves pyspark as if there had been none, so that another can be started."""
+        from py4j.protocol import Py4JError
         from pyspark import SparkContext
+        from pyspark.sql import SparkSession
 
-        session: SparkSession | None = getattr(self, "session", None)
+        session: SparkSession | None = self.__dict__.pop("session", None)
         try:
-            if session is not None:
-                gateway: Any = session.sparkContext._gateway
-                session.stop()
-                gateway.shutdown()
+            # Java may have ended by itself: then there is nothing to stop.
+            with suppress(Py4JError, OSError):
+                if session is not None:
+                    gateway: Any = session.sparkContext._gateway
+                    session.stop()
+                    gateway.shutdown()
         finally:
-            SparkContext._gateway = SparkContext._jvm = None
+            SparkContext._active_spark_context = SparkContext._gateway = SparkContext._jvm = None
+            SparkSession._instantiatedSession = None
             _end(self._process)
 
 
