@@ -10,6 +10,7 @@ Time and memory grow linearly with the sketches.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -60,20 +61,24 @@ def sketches_of(blobs: pa.ChunkedArray) -> Sketches:
 
 def families_of(sketches: Sketches) -> Int32s:
     """Family of each sketch: the smallest row among its members. The order of rows decides nothing else."""
-    count = len(sketches.start) - 1
-    ranked = np.argsort(content_keys(sketches), kind="stable").astype(np.int32)
-    with ThreadPoolExecutor(THREADS) as threads:
-        found = threads.map(lambda band: _joins(sketches, ranked, band), range(0, SIGNATURE, BAND_ROWS))
-        parent = np.arange(count, dtype=np.int32)
-        for ones, others in found:
-            join(parent, ones, others)
+    parent = np.arange(len(sketches.start) - 1, dtype=np.int32)
+    for ones, others in joins(sketches):
+        join(parent, ones[others >= 0], others[others >= 0])
     family: Int32s = roots(parent)
     return family
 
 
+def joins(sketches: Sketches) -> Iterator[tuple[Int32s, Int32s]]:
+    """For each band in turn, the sketches that do not lead their bucket, each once, and the first of its leaders that
+    each is like, or -1."""
+    ranked = np.argsort(content_keys(sketches), kind="stable").astype(np.int32)
+    with ThreadPoolExecutor(THREADS) as threads:
+        yield from threads.map(lambda band: _joins(sketches, ranked, band), range(0, SIGNATURE, BAND_ROWS))
+
+
 def content_keys(sketches: Sketches) -> UInt64s:
     """64 bits for each sketch that depend on its bytes alone."""
-    keys: UInt64s = _keys(sketches.words, sketches.start, 0, SIGNATURE + SAMPLE_MAX)
+    keys: UInt64s = row_keys(sketches.words, sketches.start, 0, SIGNATURE + SAMPLE_MAX)
     return keys
 
 
@@ -83,25 +88,33 @@ def family_id(sketch: bytes) -> str:
 
 
 def _joins(sketches: Sketches, ranked: Int32s, band: int) -> tuple[Int32s, Int32s]:
-    key = _keys(sketches.words, sketches.start, band, band + BAND_ROWS)
-    found: tuple[Int32s, Int32s] = _verified(*buckets(key, ranked), sketches.words, sketches.start)
+    key = row_keys(sketches.words, sketches.start, band, band + BAND_ROWS)
+    found: tuple[Int32s, Int32s] = verified(*buckets(key, ranked), sketches.words, sketches.start)
     return found
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _keys(words: UInt32s, start: Int64s, first: int, last: int) -> UInt64s:
+def row_keys(words: UInt32s, start: Int64s, first: int, last: int) -> UInt64s:
+    """`key_of` every sketch."""
     keys = np.empty(start.size - 1, np.uint64)
     for row in range(start.size - 1):
-        state = np.uint64(first + 1)
-        for place in range(start[row] + first, min(start[row] + last, start[row + 1])):
-            state = mixed(state, np.uint64(words[place]))
-        keys[row] = state
+        keys[row] = key_of(words, start, row, first, last)
     return keys
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _verified(row: Int32s, bucket: Int64s, words: UInt32s, start: Int64s) -> tuple[Int32s, Int32s]:
-    """Each member of a bucket beside the first of its leaders that it is like; one that is like none may lead."""
+def key_of(words: UInt32s, start: Int64s, row: int, first: int, last: int) -> np.uint64:
+    """64 bits that stand for a sketch's words from `first` to `last`."""
+    state = np.uint64(first + 1)
+    for place in range(start[row] + first, min(start[row] + last, start[row + 1])):
+        state = mixed(state, np.uint64(words[place]))
+    return state
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def verified(row: Int32s, bucket: Int64s, words: UInt32s, start: Int64s) -> tuple[Int32s, Int32s]:
+    """Each member of a bucket beside the first of its leaders that it is like; one that is like none leads, or, where
+    there are LEADERS already, is given beside -1."""
     leaders = np.empty(LEADERS, np.int32)
     ones, others = np.empty(row.size, np.int32), np.empty(row.size, np.int32)
     found = 0
@@ -109,19 +122,20 @@ def _verified(row: Int32s, bucket: Int64s, words: UInt32s, start: Int64s) -> tup
         count = 0
         for at in range(bucket[place], bucket[place + 1]):
             index = 0
-            while index < count and not _alike(words, start, row[at], leaders[index]):
+            while index < count and not alike(words, start, row[at], leaders[index]):
                 index += 1
-            if index < count:
-                ones[found], others[found] = row[at], leaders[index]
-                found += 1
-            elif count < LEADERS:
+            if index == count and count < LEADERS:
                 leaders[count] = row[at]
                 count += 1
+                continue
+            ones[found], others[found] = row[at], leaders[index] if index < count else -1
+            found += 1
     return ones[:found], others[:found]
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _alike(words: UInt32s, start: Int64s, one: int, other: int) -> bool:
+def alike(words: UInt32s, start: Int64s, one: int, other: int) -> bool:
+    """Whether two sketches are alike, by their MinHash values and samples together."""
     a, b = words[start[one] : start[one + 1]], words[start[other] : start[other + 1]]
     equal = 0
     for place in range(SIGNATURE):

@@ -20,6 +20,7 @@ from graphsvc.links import segments
 from graphsvc.links.columns import columns_of
 from graphsvc.links.engine import DUCKDB, Engine
 from graphsvc.links.segments import Segment
+from graphsvc.links.state_view import kept_view
 from graphsvc.links.taken import taken_of
 from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
 
@@ -112,13 +113,16 @@ class LinkTables:
             self._clear()
         return self.sync(ledger, progress)
 
-    def view(self, as_of_ms: int, engine: Engine = DUCKDB) -> LinkView:
+    def view(self, as_of_ms: int, engine: Engine = DUCKDB, going_on: bool = False) -> LinkView:
         """All links as they were at `as_of_ms`: from events that occurred by then, whatever their order of arrival.
 
-        Raises Unavailable where a file cannot be read.
+        `going_on`: from what the last such look kept, where DuckDB makes it. The same view, sooner. Raises Unavailable
+        where a file cannot be read.
         """
         live = segments.live(segments.present(self._segments))
         try:
+            if going_on and engine is DUCKDB:
+                return kept_view(self._folder, self._segments, live, as_of_ms)
             return view_of([self._segments / segment.name for segment in live], as_of_ms, engine)
         except (duckdb.IOException, duckdb.InvalidInputException):
             raise Unavailable(

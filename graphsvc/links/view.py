@@ -6,7 +6,7 @@ sums that could depend on order are sums of integers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def view_of(segments: Sequence[Path], as_of_ms: int, engine: Engine = DUCKDB) ->
     """The view from Parquet segments."""
     with engine.database() as database:
         database.open(segments, as_of_ms)
-        return _view(database, as_of_ms)
+        return made(database, as_of_ms, add_prompts)
 
 
 def moments_of(segments: Sequence[Path], shares: Sequence[float], as_of_ms: int) -> list[int]:
@@ -69,11 +69,11 @@ def bans_of(segments: Sequence[Path], as_of_ms: int) -> pa.Table:
         return database.table(queries.BANS)
 
 
-def _view(database: Database, as_of_ms: int) -> LinkView:
+def made(database: Database, as_of_ms: int, prompts: Callable[[Database], None]) -> LinkView:
+    """The view of an open database; `prompts` adds what its prompts tell, as `add_prompts` does."""
     for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED):
         database.execute(query)
-    _add_families(database)
-    frames.add(database)
+    prompts(database)
     conversations.add(database)
     for query in (queries.NAMED, queries.SEEN_DERIVED, queries.IDENTIFIERS):
         database.execute(query)
@@ -93,6 +93,12 @@ def _view(database: Database, as_of_ms: int) -> LinkView:
     )
 
 
+def add_prompts(database: Database) -> None:
+    """Makes `asked`, and adds families and frames to `derived`."""
+    _add_families(database)
+    frames.add(database)
+
+
 def _add_families(database: Database) -> None:
     """Makes `asked`, one row an account and family, and `family_name`, the ids of families that accounts share."""
     database.execute(queries.SKETCHES)
@@ -108,7 +114,7 @@ def _add_families(database: Database) -> None:
 
 
 def _with_facts(database: Database, accounts: pa.Table, identifiers: pa.Table, links: pa.Table) -> pa.Table:
-    """Accounts with the columns that SQL does not give, and all columns in the order of FACTS and NEW_FACTS."""
+    """Accounts with the columns that SQL does not give, and all columns in the order of FACTS."""
     acts = database.table(queries.ACTS)
     found = rhythm(acts["account"].to_numpy(), acts["occurred_ms"].to_numpy(), len(accounts))
     conversation = pc.starts_with(identifiers["type"], "conversation").to_numpy()[links["identifier"].to_numpy()]
@@ -124,5 +130,5 @@ def _with_facts(database: Database, accounts: pa.Table, identifiers: pa.Table, l
         "family_repeat_share": asked["family_repeat_share"],
         **asking.facts(database, asked["family_repeat_share"].to_numpy()),
     }
-    named = ("account_id", *queries.TIMES, *queries.FACTS, *queries.NEW_FACTS)
+    named = ("account_id", *queries.TIMES, *queries.FACTS)
     return pa.table({name: columns[name] for name in named})

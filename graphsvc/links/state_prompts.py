@@ -1,0 +1,147 @@
+"""Prompts of a view out of a kept state and what came since: their families and frames.
+
+Only new prompts are read; counts and times add up, so that it decides nothing in how many looks they came.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from graphsvc.links import frames, queries
+from graphsvc.links.engine import Database
+from graphsvc.links.families import Int32s, Int64s, Sketches, family_id, sketches_of
+from graphsvc.links.frames import Prompts, frames_of
+from graphsvc.links.state import Kept
+from graphsvc.links.state_families import joined, leaders_of
+
+ASKS = """
+SELECT account_key, sketch_key, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms, count(*) AS count
+FROM fresh WHERE sketch_key IS NOT NULL GROUP BY account_key, sketch_key
+"""
+SKETCHES = "SELECT sketch_key, min(sketch) AS sketch FROM fresh WHERE sketch_key IS NOT NULL GROUP BY sketch_key"
+SHARED_FAMILIES = "SELECT family FROM asked GROUP BY family HAVING count(*) > 1 ORDER BY family"
+
+
+def add(database: Database, kept: Kept) -> Kept:
+    """Does for a database that has `account`, `derived` and `fresh`, the events that `kept` was not made of, what
+    families and frames do for one that has all events. Gives what is to be kept."""
+    kept = _with_sketches(kept, database.table(SKETCHES))
+    kept = _with_asks(kept, database.table(ASKS))
+    kept = replace(kept, leader=leaders_of(Sketches(kept.words, kept.start), kept.leader))
+    accounts = database.table("SELECT account_key, account_id FROM account ORDER BY row")
+    asks = _asks(kept, accounts)
+    _add_families(database, kept, asks)
+    _add_frames(database, kept, asks)
+    return kept
+
+
+def _with_sketches(kept: Kept, found: pa.Table) -> Kept:
+    key = found["sketch_key"].to_numpy()
+    new = _places(kept.sketch_key, key) < 0
+    sketches = sketches_of(found["sketch"].filter(pa.array(new)))
+    return replace(
+        kept,
+        sketch_key=np.concatenate([kept.sketch_key, key[new]]),
+        sketch_first_ms=np.concatenate([kept.sketch_first_ms, np.full(new.sum(), np.iinfo(np.int64).max)]),
+        length=np.concatenate([kept.length, np.diff(sketches.start).astype(np.int32)]),
+        words=np.concatenate([kept.words, sketches.words]) if len(kept.words) else sketches.words,
+    )
+
+
+def _with_asks(kept: Kept, found: pa.Table) -> Kept:
+    """With the prompts of accounts; every sketch of `found` is among the kept ones."""
+    account_key, first_ms, last_ms, count = (
+        found[name].to_numpy() for name in ("account_key", "first_ms", "last_ms", "count")
+    )
+    account = np.concatenate([kept.account, np.setdiff1d(account_key, kept.account)])
+    sketch = _places(kept.sketch_key, found["sketch_key"].to_numpy())
+    ask = _places(account, account_key) << 32 | sketch
+    place = _places(kept.ask, ask)
+    new = place < 0
+    every = np.concatenate([kept.ask, ask[new]])
+    place[new] = len(kept.ask) + np.arange(new.sum())
+    more = (0, int(new.sum()))
+    first = np.pad(kept.ask_first_ms, more, constant_values=np.iinfo(np.int64).max)
+    last, counts = np.pad(kept.ask_last_ms, more), np.pad(kept.ask_count, more)
+    first[place] = np.minimum(first[place], first_ms)
+    last[place] = np.maximum(last[place], last_ms)
+    counts[place] += count
+    earliest = kept.sketch_first_ms.copy()
+    np.minimum.at(earliest, sketch, first_ms)
+    return replace(
+        kept,
+        account=account,
+        ask=every,
+        ask_first_ms=first,
+        ask_last_ms=last,
+        ask_count=counts,
+        sketch_first_ms=earliest,
+    )
+
+
+def _places(among: Int64s, wanted: Int64s) -> Int64s:
+    """Where each wanted value stands among distinct ones, or -1."""
+    order = np.argsort(wanted, kind="stable")
+    ordered = wanted[order]
+    low, high = np.searchsorted(ordered, among), np.searchsorted(ordered, among, side="right")
+    place = np.full(len(wanted), -1, np.int64)
+    there = np.flatnonzero(high > low)
+    times = (high - low)[there]
+    at = np.repeat(low[there] - np.cumsum(times) + times, times) + np.arange(times.sum())
+    place[order[at]] = np.repeat(there, times)
+    return place
+
+
+def _asks(kept: Kept, accounts: pa.Table) -> pa.Table:
+    """One row an account and prompt, in the order of both: account (row), account_id, sketch (row of those kept) …"""
+    key = accounts["account_key"].to_numpy()
+    by_key = np.argsort(key)
+    row_of = by_key[np.searchsorted(key, kept.account, sorter=by_key)]
+    account, sketch = row_of[kept.ask >> 32], kept.ask & 0xFFFFFFFF
+    order = np.lexsort((kept.sketch_key[sketch], account))
+    columns = {
+        "account": account,
+        "sketch": sketch.astype(np.int32),
+        "first_ms": kept.ask_first_ms,
+        "last_ms": kept.ask_last_ms,
+        "count": kept.ask_count,
+    }
+    table = pa.table({name: values[order] for name, values in columns.items()})
+    return table.append_column("account_id", accounts["account_id"].take(table["account"]))
+
+
+def _add_families(database: Database, kept: Kept, asks: pa.Table) -> None:
+    """As graphsvc.links.view does; a sketch's row is its rank by first time and key."""
+    order = np.lexsort((kept.sketch_key, kept.sketch_first_ms))
+    row = np.empty(len(order), np.int32)
+    row[order] = np.arange(len(order), dtype=np.int32)
+    database.register("family_of", pa.table({"sketch": row, "family": _family(kept.leader, row)}))
+    place = asks.column_names.index("sketch")
+    database.register("asks", asks.set_column(place, "sketch", pa.array(row[asks["sketch"].to_numpy()])))
+    database.execute(queries.ASKED)
+    family = database.table(SHARED_FAMILIES)["family"]
+    start = kept.start
+    earliest = order[family.to_numpy()].tolist()
+    ids = [family_id(kept.words[start[one] : start[one + 1]].astype("<u4").tobytes()) for one in earliest]
+    database.register("family_name", pa.table({"family": family, "id": pa.array(ids, pa.string())}))
+    database.execute(queries.DERIVED_FAMILIES)
+
+
+def _family(leader: Int32s, row: Int32s) -> Int32s:
+    """The smallest row of each sketch's family."""
+    root = joined(leader)
+    smallest = row.copy()
+    np.minimum.at(smallest, root, row)
+    return smallest[root]
+
+
+def _add_frames(database: Database, kept: Kept, asks: pa.Table) -> None:
+    account = asks["account"].to_numpy()
+    start = np.searchsorted(account, np.arange(account.max(initial=-1) + 2)).astype(np.int64)
+    found = frames_of(Sketches(kept.words, kept.start), Prompts(start, asks["sketch"].to_numpy()))
+    names = pa.array(found.ids, pa.string()).take(pa.array(found.frame))
+    database.register("framed", asks.take(pa.array(found.prompt)).append_column("id", names))
+    database.execute(frames.SEEN)
