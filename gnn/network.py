@@ -37,6 +37,15 @@ FACTS: tuple[str, ...] = (
     "conversations",
     "warned",
     "banned",
+    "area_breadth",
+    "uniformity",
+    "systematic",
+    "step_by_step_share",
+    "rubric_grading_share",
+    "dataset_generation_share",
+    "tool_trace_share",
+    "jailbreak_share",
+    "prompt_extraction_share",
 )
 """Columns of `Network.accounts` that tell what an account did; float32, 0 where nothing is known."""
 

@@ -24,6 +24,7 @@ from graphsvc.events.record import LabelRecord
 from graphsvc.jobs.observe import Report, label_table, observed, quiet, sync_tables
 from graphsvc.jobs.train import LABELS_NEEDED, LOOKS
 from graphsvc.ledger import open_ledger
+from graphsvc.links import asking
 from graphsvc.links.tables import LinkTables
 from graphsvc.links.thin import among, timeless, without
 from graphsvc.links.view import LinkView
@@ -68,8 +69,8 @@ VARIANTS = (
     Variant(
         "without prompts",
         "as full, without prompt families, conversations and what is counted of prompts",
-        ("prompt_family", "conversation"),
-        ("prompts", "prompt_families", "family_repeat_share", "conversations"),
+        ("prompt_family", "prompt_frame", "conversation", "conversation_in_org"),
+        ("prompts", "prompt_families", "family_repeat_share", "conversations", *asking.FACTS),
     ),
     Variant(
         "without payments",

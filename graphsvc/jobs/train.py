@@ -45,8 +45,8 @@ LEFT_OUT = (
     ("org",),
     ("referral_code",),
     ("api_key",),
-    ("conversation",),
-    ("prompt_family",),
+    ("conversation", "conversation_in_org"),
+    ("prompt_family", "prompt_frame"),
 )
 LEFT_OUT_CHANCE = (0.1, 0.7)
 """Other providers record less than a simulated one, some far less: what a model learns must not hang on any one kind of

@@ -32,10 +32,9 @@ FACTS = (
     "conversations",
     "warned",
     "banned",
+    *asking.FACTS,
 )
 """Float32 facts of accounts, each 0 where nothing is known."""
-NEW_FACTS = asking.FACTS
-"""Further facts of the accounts of a view, which no shipped model reads yet."""
 
 
 def _share(of: str, among: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from graphsvc.events.record import PeerLink, Record
-from graphsvc.links.queries import FACTS, NEW_FACTS
+from graphsvc.links.queries import FACTS
 from graphsvc.links.tables import LinkTables
 from tests.links.worlds import DAY_MS, HOUR_MS, START_MS, as_bytes, event, filled, random_world, view
 
@@ -55,7 +55,7 @@ def test_nothing_seen_is_an_empty_view(tmp_path: Path) -> None:
 def test_facts_agree_with_a_plain_count(tmp_path: Path) -> None:
     records = random_world(15)
     table = view(tmp_path / "w", records).accounts
-    assert table.column_names == ["account_id", "created_ms", "first_ms", "last_ms", *FACTS, *NEW_FACTS]
+    assert table.column_names == ["account_id", "created_ms", "first_ms", "last_ms", *FACTS]
     for row in table.to_pylist():
         own = [record for record in records if record.account_id == row["account_id"]]
         expected = _plain_facts(own)
