@@ -53,16 +53,16 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
 
 def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: Engine) -> Detection:
     places = settings.places.create()
+    reader = ResultsReader(places.results)
     with closing(open_ledger(settings)) as ledger:
         tables = LinkTables(places.links)
         sync_tables(tables, ledger, report)
         moment_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
         decided = DecisionStore(places.cases).pairs(moment_ms)
-        observed = observe(tables, ledger, moment_ms, report, decided, engine)
-    reader = ResultsReader(places.results)
-    previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
+        previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
+        published = previous is not None or not reader.current()
+        observed = observe(tables, ledger, moment_ms, report, decided, engine, going_on=published)
     results = _judge(settings, tables, observed, previous, report, engine)
-    published = previous is not None or not reader.current()
     if published:
         report("writing", 0.95)
         write_results(places.results, results)

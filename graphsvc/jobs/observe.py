@@ -85,12 +85,14 @@ def observe(
     report: Report,
     decided: Sequence[Pair] = (),
     engine: Engine = DUCKDB,
+    going_on: bool = False,
 ) -> Observed:
     """The network as of a moment, from link tables that are up to date. `decided`: what people decided by then of which
-    accounts are of one hand; training leaves it out, as clusters would tell of what is to be learnt."""
+    accounts are of one hand; training leaves it out, as clusters would tell of what is to be learnt. `going_on`: from
+    what the last such look kept (see LinkTables.view)."""
     report("linking accounts", 0.3)
     offset = tables.offset
-    view = tables.view(as_of_ms, engine)
+    view = tables.view(as_of_ms, engine, going_on)
     if not view.accounts.num_rows:
         raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
     report("weighing pairs", 0.5)
