@@ -69,7 +69,8 @@ class SparkEngine:
         self._folders = (folder / f"database{number}" for number in count())
 
     def database(self) -> SparkDatabase:
-        return SparkDatabase(self._session.newSession(), next(self._folders))
+        with _told():
+            return SparkDatabase(self._session.newSession(), next(self._folders))
 
     def close(self) -> None:
         try:
@@ -144,14 +145,16 @@ class SparkDatabase:
 @contextmanager
 def _told() -> Iterator[None]:
     """What went wrong in Spark, in a few words: its own tell of paths, queries and sometimes of what is in the rows."""
-    from py4j.protocol import Py4JError
+    from py4j.protocol import Py4JError, Py4JJavaError
     from pyspark.errors import PySparkException
 
     try:
         yield
     except PySparkException as error:
-        raise Unavailable(
-            f"Spark could not go on: {error.getCondition() or type(error).__name__}.", hint=HINT
-        ) from None
+        name = error.getCondition() or type(error).__name__
+        raise Unavailable(f"Spark could not go on: {name}.", hint=HINT) from None
+    except Py4JJavaError as error:
+        name = error.java_exception.getClass().getSimpleName()
+        raise Unavailable(f"Spark could not go on: {name}.", hint=HINT) from None
     except (Py4JError, OSError) as error:
         raise Unavailable(f"Java ended while Spark was at work: {type(error).__name__}.", hint=HINT) from None

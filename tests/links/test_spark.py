@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from graphsvc.config import load_settings
+from graphsvc.config import Settings, load_settings
 from graphsvc.errors import Unavailable
 from graphsvc.jobs.ingest import ingest_events
-from graphsvc.jobs.observe import quiet, sync_tables
 from graphsvc.ledger import open_ledger
+from graphsvc.ledger.base import Draft
 from graphsvc.links.engine import DUCKDB, engine_of
 from graphsvc.links.pair_queries import joined_pairs
 from graphsvc.links.pairs import BITS_MIN, evidence_of, pairs_of
@@ -33,79 +33,80 @@ from tests.links.worlds import DAY_MS, START_MS, filled, random_world
 
 pytest.importorskip("pyspark", reason="The extra spark is not installed.")
 pytestmark = pytest.mark.xdist_group("spark")
-LATE_MS = START_MS + 2_000 * DAY_MS
-WORLDS = ("simulated", "random", "nothing")
+QUICK = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+"""Java compiles quickly rather than well."""
+AS_OF_MS = START_MS + 20 * DAY_MS
 
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[SparkEngine]:
-    """One Spark for all tests here, whose Java compiles quickly rather than well."""
+    """One Spark for all tests here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+        for name, value in QUICK.items():
+            patch.setenv(name, value)
         engine = SparkEngine("1g")
     with engine:
         yield engine
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LinkTables]:
-    folder = tmp_path_factory.mktemp("worlds")
-    tables = {name: LinkTables(folder / name, batch_records=1_500) for name in WORLDS}
-    with closing(filled(folder / "random.sqlite", random_world(3, accounts=60))) as ledger:
-        tables["random"].sync(ledger)
-    simulate(msgspec.structs.replace(load_world("evasive"), accounts=150, days=8, seed=11), folder / "world")
-    settings = load_settings(data=folder / "data")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A deployment whose ledger holds a simulated world and, from other accounts, events of every kind at random."""
+    folder = tmp_path_factory.mktemp("deployment")
+    spec = msgspec.structs.replace(load_world("evasive"), accounts=150, days=8, seed=11, start="2025-06-16")
+    simulate(spec, folder / "world")
+    settings = load_settings(data=folder / "data", neo4j_uri="off")
     ingest_events(settings, str(folder / "world" / "events.ndjson"))
     with closing(open_ledger(settings)) as ledger:
-        sync_tables(tables["simulated"], ledger, quiet)
+        ledger.append([Draft(one, one.event_id.encode().ljust(16)) for one in random_world(3, accounts=60)])
+    return settings
+
+
+@pytest.fixture(scope="module")
+def tables(settings: Settings) -> LinkTables:
+    """In several segments."""
+    tables = LinkTables(settings.places.links, batch_records=1_500)
+    with closing(open_ledger(settings)) as ledger:
+        tables.sync(ledger)
     return tables
 
 
-def test_every_table_of_a_view_is_the_same(worlds: dict[str, LinkTables], spark: SparkEngine) -> None:
-    one, other = (worlds["simulated"].view(LATE_MS, engine) for engine in (DUCKDB, spark))
+def test_every_table_of_a_view_is_the_same(tables: LinkTables, spark: SparkEngine) -> None:
+    one, other = (tables.view(AS_OF_MS, engine) for engine in (DUCKDB, spark))
     assert _different(one, other) == []
-    assert all(map(len, (one.accounts, one.identifiers, one.links, one.timings, one.names)))
+    assert all(map(len, (one.accounts, one.identifiers, one.links, one.peers, one.timings, one.names)))
     assert {"prompt_family", "prompt_frame", "conversation"} <= set(one.identifiers["type"].to_pylist())
+    assert tables.latest_ms > AS_OF_MS
 
 
-def test_every_table_of_a_view_of_the_past_is_the_same(worlds: dict[str, LinkTables], spark: SparkEngine) -> None:
-    one, other = (worlds["random"].view(START_MS + 20 * DAY_MS, engine) for engine in (DUCKDB, spark))
-    assert _different(one, other) == []
-    assert 0 < len(one.peers) < len(worlds["random"].view(LATE_MS).peers)
-
-
-@pytest.mark.parametrize(("name", "bits_min"), [("simulated", BITS_MIN), ("random", 0.5)])
-def test_pairs_of_the_join_are_those_of_the_kernel(
-    worlds: dict[str, LinkTables], spark: SparkEngine, name: str, bits_min: float
-) -> None:
-    evidence = evidence_of(worlds[name].view(LATE_MS))
+@pytest.mark.parametrize("bits_min", [0.5, BITS_MIN])
+def test_pairs_of_the_join_are_those_of_the_kernel(tables: LinkTables, spark: SparkEngine, bits_min: float) -> None:
+    evidence = evidence_of(tables.view(AS_OF_MS))
     expected = pairs_of(evidence, bits_min)
-    assert len(expected) > 100
+    assert len(expected) > 1_000
     for engine in (DUCKDB, spark):
         with engine.database() as database:
             assert joined_pairs(database, evidence, bits_min).equals(expected)
 
 
-def test_what_clusters_took_is_the_same(worlds: dict[str, LinkTables], spark: SparkEngine) -> None:
-    ids = worlds["simulated"].view(LATE_MS).accounts["account_id"]
+def test_what_clusters_took_is_the_same(tables: LinkTables, spark: SparkEngine) -> None:
+    ids = tables.view(AS_OF_MS).accounts["account_id"]
     clusters = np.arange(len(ids), dtype=np.int32) % 7 - 1
-    one, other = (worlds["simulated"].taken(LATE_MS, ids, clusters, engine) for engine in (DUCKDB, spark))
+    one, other = (tables.taken(AS_OF_MS, ids, clusters, engine) for engine in (DUCKDB, spark))
     assert len(one) > 100
     assert other.equals(one)
 
 
-def test_a_damaged_file_is_said_plainly_and_harms_no_other_view(
-    worlds: dict[str, LinkTables], spark: SparkEngine, tmp_path: Path
-) -> None:
-    tables = LinkTables(tmp_path / "links")
+def test_a_damaged_file_is_said_plainly_and_harms_no_other_view(spark: SparkEngine, tmp_path: Path) -> None:
+    damaged, empty = LinkTables(tmp_path / "damaged"), LinkTables(tmp_path / "empty")
     with closing(filled(tmp_path / "ledger.sqlite", random_world(1, events=20))) as ledger:
-        tables.sync(ledger)
-    (damaged,) = (tmp_path / "links" / FORMAT).glob("*/events.parquet")
-    damaged.write_bytes(b"no table")
+        damaged.sync(ledger)
+    (file,) = (tmp_path / "damaged" / FORMAT).glob("*/events.parquet")
+    file.write_bytes(b"no table")
     with pytest.raises(Unavailable, match="Spark could not go on") as told:
-        tables.view(LATE_MS, spark)
+        damaged.view(AS_OF_MS, spark)
     assert str(tmp_path) not in str(told.value)
-    assert _different(worlds["nothing"].view(LATE_MS), worlds["nothing"].view(LATE_MS, spark)) == []
+    assert _different(empty.view(AS_OF_MS), empty.view(AS_OF_MS, spark)) == []
 
 
 def test_one_spark_runs_at_a_time(spark: SparkEngine) -> None:
@@ -130,15 +131,13 @@ def test_missing_parts_are_said_plainly(monkeypatch: pytest.MonkeyPatch, tmp_pat
         engine_of("spark", "1g")
 
 
-def test_java_that_is_killed_is_said_plainly_and_leaves_nothing(
-    worlds: dict[str, LinkTables], spark: SparkEngine
-) -> None:
+def test_java_that_is_killed_is_said_plainly_and_leaves_nothing(tables: LinkTables, spark: SparkEngine) -> None:
     with spark.database() as database:
         database.execute("CREATE TABLE one AS SELECT 1 AS number")
         folder = next(Path(tempfile.gettempdir()).glob("graphsvc-spark-*"))
     os.kill(_java_of(os.getpid()), signal.SIGKILL)
     with pytest.raises(Unavailable, match="Java ended"):
-        worlds["nothing"].view(LATE_MS, spark)
+        tables.view(AS_OF_MS, spark)
     spark.close()
     assert not folder.exists()
     spark.close()
@@ -153,11 +152,8 @@ def test_java_that_ends_before_spark_is_up_is_said_plainly(monkeypatch: pytest.M
         engine_of("spark", "1g")
 
 
-def test_detection_with_spark_is_detection_with_duckdb(
-    worlds: dict[str, LinkTables], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    data = next(tmp_path_factory.getbasetemp().glob("worlds*")) / "data"
-    assert _detected(data, tmp_path / "spark", "spark") == _detected(data, tmp_path / "duckdb", "duckdb")
+def test_detection_with_spark_is_detection_with_duckdb(settings: Settings, tmp_path: Path) -> None:
+    assert _detected(settings, tmp_path / "spark", "spark") == _detected(settings, tmp_path / "duckdb", "duckdb")
 
 
 def _different(one: LinkView, other: LinkView) -> list[str]:
@@ -166,11 +162,11 @@ def _different(one: LinkView, other: LinkView) -> list[str]:
     return [name for name, (table, same) in tables.items() if table.schema != same.schema or not table.equals(same)]
 
 
-def _detected(data: Path, folder: Path, engine: str) -> list[str]:
+def _detected(settings: Settings, folder: Path, engine: str) -> list[str]:
     folder.mkdir()
     files = folder / "scores.csv", folder / "clusters.csv"
     options = ["--engine", engine, "--scores", str(files[0]), "--clusters", str(files[1])]
-    environment = {**os.environ, "GRAPHSVC_DATA": str(data), "GRAPHSVC_NEO4J_URI": "off"}
+    environment = {**os.environ, **QUICK, "GRAPHSVC_DATA": str(settings.data), "GRAPHSVC_NEO4J_URI": "off"}
     command = [sys.executable, "-m", "graphsvc", "detect", *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
