@@ -90,15 +90,35 @@ def frames_of(sketches: Sketches, prompts: Prompts) -> Frames:
     usual = repeating * kernels.USUAL >= asking
     shingle = shingle[usual]
     table = kernels.table_of(shingle)
-    frame, size = _numbered(_together(kernels.company(*text, content_keys(sketches), *table, shingle)))
+    grouped = grouped_by(shingle, kernels.company(*text, content_keys(sketches), *table, shingle))
+    return shown_among(text, prompts.start, *held_by(text, grouped), grouped)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Shingles that the same prompts have: those of group g are `named[first[g]:first[g + 1]]`, ascending."""
+
+    named: UInt32s
+    first: Int64s
+
+
+def grouped_by(shingle: UInt32s, company: UInt32s) -> Groups:
+    """The groups of FRAME_MIN and more among shingles, ascending, whose prompts have these MinHash values."""
+    frame, size = _numbered(_together(company))
     named, frame = shingle[frame >= 0], frame[frame >= 0]
-    by_frame = np.lexsort((named, frame))
-    named, frame = named[by_frame], frame[by_frame]
     first = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
-    order = np.argsort(named, kind="stable")
-    table = kernels.table_of(named[order])
-    prompt, held = kernels.holders(*text, *table, named[order], frame[order].astype(np.int32), named, first)
-    return _shown(text, prompts.start, prompt, held, named, first)
+    return Groups(named[np.lexsort((named, frame))], first)
+
+
+def held_by(text: tuple[UInt32s, Int64s, Int32s], groups: Groups) -> tuple[Int64s, Int32s]:
+    """Prompts (places in the text's) that have enough of a group's shingles, and the group."""
+    frame = np.repeat(np.arange(len(groups.first) - 1, dtype=np.int32), np.diff(groups.first))
+    order = np.argsort(groups.named, kind="stable")
+    table = kernels.table_of(groups.named[order])
+    held: tuple[Int64s, Int32s] = kernels.holders(
+        *text, *table, groups.named[order], frame[order], groups.named, groups.first
+    )
+    return held
 
 
 def _repeated(text: tuple[UInt32s, Int64s, Int32s], start: Int64s) -> tuple[UInt32s, Int64s]:
@@ -126,16 +146,17 @@ def _numbered(group: Int32s) -> tuple[Int32s, Int64s]:
     return number[place], size[kept]
 
 
-def _shown(
-    text: tuple[UInt32s, Int64s, Int32s], start: Int64s, prompt: Int64s, held: Int32s, named: UInt32s, first: Int64s
+def shown_among(
+    text: tuple[UInt32s, Int64s, Int32s], start: Int64s, prompt: Int64s, held: Int32s, groups: Groups
 ) -> Frames:
+    """The groups that accounts show, given every prompt that has one."""
     account = np.searchsorted(start, prompt, side="right") - 1
     order = np.lexsort((prompt, account, held))
     prompt, held, account = prompt[order], held[order], account[order]
-    size = np.diff(first)
+    size = np.diff(groups.first)
     shown = kernels.shown(*text, prompt, account, held, size, VARIED_MIN)
     number = (np.cumsum(shown) - 1).astype(np.int32)
-    ids = [_frame_id(int(named[place])) for place in first[:-1][shown]]
+    ids = [_frame_id(int(groups.named[place])) for place in groups.first[:-1][shown]]
     kept = shown[held]
     return Frames(prompt[kept], number[held[kept]], ids)
 

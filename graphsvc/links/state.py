@@ -23,11 +23,13 @@ UNFINISHED = ".unfinished-"
 MANIFEST = "manifest.json"
 CHUNKS_MAX = 16
 BANDS = 16
+COMPANY = 16
 
 Array = npt.NDArray[Any]
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 UInt32s = npt.NDArray[np.uint32]
+UInt64s = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Kept:
     - sketch_key, sketch_first_ms, length (words), and words of all sketches one after the other.
     - leader: [sketches, BANDS], the sketch that each was found like in its bucket of each band (see state_families).
     - ask: account row << 32 | sketch row; ask_first_ms, ask_last_ms, ask_count.
+    - content: what stands for the content of each sketch (see families).
+    - repeated, repeating: shingles, ascending, and how many accounts repeat each; asked, asking: those that several do,
+      and how many have each at all; usual, company: those that most who have them repeat, and MinHash of their prompts.
+    - frame_shingle, frame_size: shingles, frame by frame; held_ask, held_frame: rows of asks that have a frame.
     """
 
     offset: int = 0
@@ -56,6 +62,17 @@ class Kept:
     ask_first_ms: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     ask_last_ms: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     ask_count: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    content: UInt64s = field(default_factory=lambda: np.empty(0, np.uint64))
+    repeated: UInt32s = field(default_factory=lambda: np.empty(0, np.uint32))
+    repeating: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    asked: UInt32s = field(default_factory=lambda: np.empty(0, np.uint32))
+    asking: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    usual: UInt32s = field(default_factory=lambda: np.empty(0, np.uint32))
+    company: UInt32s = field(default_factory=lambda: np.empty((0, COMPANY), np.uint32))
+    frame_shingle: UInt32s = field(default_factory=lambda: np.empty(0, np.uint32))
+    frame_size: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    held_ask: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    held_frame: Int32s = field(default_factory=lambda: np.empty(0, np.int32))
 
     @property
     def start(self) -> Int64s:

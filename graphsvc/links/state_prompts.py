@@ -13,9 +13,9 @@ import pyarrow as pa
 from graphsvc.links import frames, queries
 from graphsvc.links.engine import Database
 from graphsvc.links.families import Int32s, Int64s, Sketches, family_id, sketches_of
-from graphsvc.links.frames import Prompts, frames_of
 from graphsvc.links.state import Kept
 from graphsvc.links.state_families import joined, leaders_of
+from graphsvc.links.state_frames import Asked, grown
 
 ASKS = """
 SELECT account_key, sketch_key, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms, count(*) AS count
@@ -28,14 +28,14 @@ SHARED_FAMILIES = "SELECT family FROM asked GROUP BY family HAVING count(*) > 1 
 def add(database: Database, kept: Kept) -> Kept:
     """Does for a database that has `account`, `derived` and `fresh`, the events that `kept` was not made of, what
     families and frames do for one that has all events. Gives what is to be kept."""
+    before = kept
     kept = _with_sketches(kept, database.table(SKETCHES))
     kept = _with_asks(kept, database.table(ASKS))
     kept = replace(kept, leader=leaders_of(Sketches(kept.words, kept.start), kept.leader))
     accounts = database.table("SELECT account_key, account_id FROM account ORDER BY row")
     asks = _asks(kept, accounts)
     _add_families(database, kept, asks)
-    _add_frames(database, kept, asks)
-    return kept
+    return _add_frames(database, before, kept, asks)
 
 
 def _with_sketches(kept: Kept, found: pa.Table) -> Kept:
@@ -96,7 +96,8 @@ def _places(among: Int64s, wanted: Int64s) -> Int64s:
 
 
 def _asks(kept: Kept, accounts: pa.Table) -> pa.Table:
-    """One row an account and prompt, in the order of both: account (row), account_id, sketch (row of those kept) …"""
+    """One row an account and prompt, in the order of both: account (row), account_id, sketch and place (rows
+    of those kept) …"""
     key = accounts["account_key"].to_numpy()
     by_key = np.argsort(key)
     row_of = by_key[np.searchsorted(key, kept.account, sorter=by_key)]
@@ -108,6 +109,7 @@ def _asks(kept: Kept, accounts: pa.Table) -> pa.Table:
         "first_ms": kept.ask_first_ms,
         "last_ms": kept.ask_last_ms,
         "count": kept.ask_count,
+        "place": np.arange(len(kept.ask)),
     }
     table = pa.table({name: values[order] for name, values in columns.items()})
     return table.append_column("account_id", accounts["account_id"].take(table["account"]))
@@ -138,10 +140,10 @@ def _family(leader: Int32s, row: Int32s) -> Int32s:
     return smallest[root]
 
 
-def _add_frames(database: Database, kept: Kept, asks: pa.Table) -> None:
-    account = asks["account"].to_numpy()
-    start = np.searchsorted(account, np.arange(account.max(initial=-1) + 2)).astype(np.int64)
-    found = frames_of(Sketches(kept.words, kept.start), Prompts(start, asks["sketch"].to_numpy()))
+def _add_frames(database: Database, before: Kept, kept: Kept, asks: pa.Table) -> Kept:
+    account, sketch, place = (asks[name].to_numpy() for name in ("account", "sketch", "place"))
+    found, kept = grown(before, kept, Asked(kept.words, kept.start, account, sketch, place))
     names = pa.array(found.ids, pa.string()).take(pa.array(found.frame))
     database.register("framed", asks.take(pa.array(found.prompt)).append_column("id", names))
     database.execute(frames.SEEN)
+    return kept
