@@ -60,6 +60,8 @@ def measure(folder: Path, accounts: int, requests: int, heap: str) -> None:
         other, seconds = _timed(lambda: tables.view(AS_OF_MS, spark))
         _print("spark", "view", links, len(other.links), seconds, as_bytes(other) == as_bytes(one))
         joins("spark", spark)
+    java = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    print(json.dumps({"engine": "spark", "step": "end", "links": links, "java_peak_gib": round(java, 2)}))
 
 
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
