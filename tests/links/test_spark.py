@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,10 +164,11 @@ def _different(one: LinkView, other: LinkView) -> list[str]:
 
 
 def _detected(settings: Settings, folder: Path, engine: str) -> list[str]:
-    folder.mkdir()
+    """What a first run writes, in a copy of the deployment."""
+    shutil.copytree(settings.data, folder / "data", ignore=shutil.ignore_patterns("results*"))
     files = folder / "scores.csv", folder / "clusters.csv"
     options = ["--engine", engine, "--scores", str(files[0]), "--clusters", str(files[1])]
-    environment = {**os.environ, **QUICK, "GRAPHSVC_DATA": str(settings.data), "GRAPHSVC_NEO4J_URI": "off"}
+    environment = {**os.environ, **QUICK, "GRAPHSVC_DATA": str(folder / "data"), "GRAPHSVC_NEO4J_URI": "off"}
     command = [sys.executable, "-m", "graphsvc", "detect", *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
