@@ -17,7 +17,6 @@ from graphsvc.links.buckets import join, mixed, roots
 from graphsvc.links.families import (
     BAND_ROWS,
     LEADERS,
-    SAMPLE_MAX,
     SIGNATURE,
     THREADS,
     Int32s,
@@ -29,7 +28,6 @@ from graphsvc.links.families import (
     joins,
     key_of,
     row_keys,
-    verified,
 )
 from graphsvc.links.state import BANDS
 
@@ -41,9 +39,11 @@ Bools = npt.NDArray[np.bool_]
 Int8s = npt.NDArray[np.int8]
 
 
-def leaders_of(sketches: Sketches, known: Int32s) -> Int32s:
-    """[sketches, BANDS]: the sketch that each is like in its bucket of each band, itself if it leads, or -1. `known`
-    are those of the first sketches, as this function gave them."""
+def leaders_of(sketches: Sketches, content: UInt64s, known: Int32s) -> Int32s:
+    """[sketches, BANDS]: the sketch that each is like in its bucket of each band, itself if it leads, or -1.
+
+    `content`: `content_keys` of all; `known` are the leaders of the first sketches, as this function gave them.
+    """
     old, count = len(known), len(sketches.start) - 1
     new = np.repeat(np.arange(old, count, dtype=np.int32)[:, None], BANDS, axis=1)
     leader = np.concatenate([known, new])
@@ -51,7 +51,7 @@ def leaders_of(sketches: Sketches, known: Int32s) -> Int32s:
         for band, (ones, others) in enumerate(joins(sketches)):
             leader[ones, band] = others
     elif old < count:
-        _decide(sketches, leader, old)
+        _decide(sketches, content, leader, old)
     return leader
 
 
@@ -65,56 +65,44 @@ def joined(leader: Int32s) -> Int32s:
     return family
 
 
-def _decide(sketches: Sketches, leader: Int32s, old: int) -> None:
+def _decide(sketches: Sketches, content: UInt64s, leader: Int32s, old: int) -> None:
     """First what the new ones are to the leaders there are, then all members of old buckets that a new one leads."""
-    start = sketches.start[old:]
-    keys = [
-        np.unique(row_keys(sketches.words, start, band, band + BAND_ROWS)) for band in range(0, SIGNATURE, BAND_ROWS)
-    ]
+    text = sketches.words, sketches.start
+    bands = range(0, SIGNATURE, BAND_ROWS)
+    keys = [np.unique(row_keys(sketches.words, sketches.start[old:], band, band + BAND_ROWS)) for band in bands]
     near = _near(sketches, leader, keys, True)
-    with ThreadPoolExecutor(THREADS) as threads:
-        led = list(threads.map(lambda band: _join_old(sketches, *near[band], old, leader[:, band]), range(BANDS)))
-        every = _near(sketches, leader, led, False)
-        list(threads.map(lambda band: _decide_whole(sketches, *every[band], leader[:, band]), range(BANDS)))
+    led: list[UInt64s] = []
+    for band, (found, key) in enumerate(near):
+        row, key, start = _buckets(content, found, key)
+        led.append(key[start[:-1][_beside_old(row, start, old, *text, leader[:, band])]])
+    for band, (found, key) in enumerate(_near(sketches, leader, led, False)):
+        row, _, start = _buckets(content, found, key)
+        _decided_again(row, start, old, *text, leader[:, band])
 
 
 def _near(sketches: Sketches, leader: Int32s, keys: list[UInt64s], leading: bool) -> list[tuple[Int32s, UInt64s]]:
-    """By band, the sketches in buckets of these keys, if `leading` leaders alone, and the key of each."""
+    """By band, the sketches in buckets of these keys, which ascend; if `leading`, leaders alone. And the keys."""
     bits = FILTER_BITS
     while 1 << bits < FILTER_ROOM * max(len(one) for one in keys):
         bits += 1
     filters = np.zeros((BANDS, 1 << bits), np.bool_)
     for band, key in enumerate(keys):
         filters[band, key >> U64(64 - bits)] = True
+    first = np.cumsum([0, *(len(one) for one in keys)]).astype(np.int64)
+    wanted = filters, np.concatenate(keys), first
     bounds = pairwise(np.linspace(0, len(leader), THREADS + 1).astype(np.int64).tolist())
     words, start = sketches.words, sketches.start
     with ThreadPoolExecutor(THREADS) as threads:
-        found = list(threads.map(lambda at: _passing(words, start, *at, filters, leader, leading), bounds))
+        found = list(threads.map(lambda at: _passing(words, start, *at, *wanted, leader, leading), bounds))
     rows, bands, passing = (np.concatenate(part) for part in zip(*found, strict=True))
-    by_band = [bands == band for band in range(BANDS)]
-    kept = [np.flatnonzero(mine)[np.isin(passing[mine], key)] for mine, key in zip(by_band, keys, strict=True)]
-    return [(rows[at], passing[at]) for at in kept]
+    order = np.argsort(bands, kind="stable")
+    ends = np.searchsorted(bands[order], np.arange(1, BANDS))
+    return list(zip(np.split(rows[order], ends), np.split(passing[order], ends), strict=True))
 
 
-def _join_old(sketches: Sketches, row: Int32s, key: UInt64s, old: int, leader: Int32s) -> UInt64s:
-    """Puts new ones beside old leaders and new leaders of new buckets; the keys of old buckets that a new one leads,
-    which are left undecided."""
-    row, key, start = _buckets(sketches, row, key)
-    led = _beside_old(row, start, old, sketches.words, sketches.start, leader)
-    undecided: UInt64s = key[start[:-1][led]]
-    return undecided
-
-
-def _decide_whole(sketches: Sketches, row: Int32s, key: UInt64s, leader: Int32s) -> None:
-    row, _, start = _buckets(sketches, row, key)
-    ones, others = verified(row, start, sketches.words, sketches.start)
-    leader[row] = row
-    leader[ones] = others
-
-
-def _buckets(sketches: Sketches, row: Int32s, key: UInt64s) -> tuple[Int32s, UInt64s, Int64s]:
+def _buckets(content: UInt64s, row: Int32s, key: UInt64s) -> tuple[Int32s, UInt64s, Int64s]:
     """Rows in the order of their keys and contents, the keys, and where each bucket begins and the last one ends."""
-    order = np.lexsort((_contents(sketches.words, sketches.start, row), key))
+    order = np.lexsort((content[row], key))
     key = key[order]
     start = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1], [True]])[: len(key) + 1])
     return row[order], key, start.astype(np.int64)
@@ -122,15 +110,24 @@ def _buckets(sketches: Sketches, row: Int32s, key: UInt64s) -> tuple[Int32s, UIn
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _passing(
-    words: UInt32s, start: Int64s, first: int, last: int, filters: Bools, leader: Int32s, leading: bool
+    words: UInt32s,
+    start: Int64s,
+    begin: int,
+    end: int,
+    filters: Bools,
+    wanted: UInt64s,
+    first: Int64s,
+    leader: Int32s,
+    leading: bool,
 ) -> tuple[Int32s, Int8s, UInt64s]:
-    """Sketches, bands and keys that pass the filter; of sketches from `first` to `last`, if `leading` only leaders."""
+    """Sketches from `begin` to `end`, if `leading` only leaders, and bands whose keys are among those wanted in the
+    band, `wanted[first[band]:first[band + 1]]`; and the keys. `filters` say of most others that they are not."""
     bits = 0
     while 1 << bits < filters.shape[1]:
         bits += 1
     rows, bands, keys = np.empty(1024, np.int32), np.empty(1024, np.int8), np.empty(1024, np.uint64)
     count = 0
-    for row in range(first, last):
+    for row in range(begin, end):
         for band in range(BANDS):
             if leading and leader[row, band] != row:
                 continue
@@ -141,6 +138,10 @@ def _passing(
             else:
                 key = key_of(words, start, row, band * BAND_ROWS, (band + 1) * BAND_ROWS)
             if filters[band, key >> U64(64 - bits)]:
+                among = wanted[first[band] : first[band + 1]]
+                at = np.searchsorted(among, key)
+                if at == among.size or among[at] != key:
+                    continue
                 if count == rows.size:
                     rows = np.concatenate((rows, np.empty_like(rows)))
                     bands = np.concatenate((bands, np.empty_like(bands)))
@@ -148,14 +149,6 @@ def _passing(
                 rows[count], bands[count], keys[count] = row, band, key
                 count += 1
     return rows[:count], bands[:count], keys[:count]
-
-
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _contents(words: UInt32s, start: Int64s, row: Int32s) -> UInt64s:
-    content = np.empty(row.size, np.uint64)
-    for place in range(row.size):
-        content[place] = key_of(words, start, row[place], 0, SIGNATURE + SAMPLE_MAX)
-    return content
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -182,3 +175,42 @@ def _beside_old(row: Int32s, bucket: Int64s, old: int, words: UInt32s, start: In
                 continue
             leader[row[at]] = leading[index] if index < count else -1
     return led
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _decided_again(row: Int32s, bucket: Int64s, old: int, words: UInt32s, start: Int64s, leader: Int32s) -> None:
+    """Sets the leader of each member, given what those before `old` had without the others.
+
+    What a member was to the old leaders before its own, and to its own, it still is: only new leaders are compared.
+    """
+    leading, rank = np.empty(LEADERS, np.int32), np.empty(LEADERS, np.int32)
+    led = np.empty(LEADERS, np.int32)
+    for place in range(bucket.size - 1):
+        count = led_count = 0
+        for at in range(bucket[place], bucket[place + 1]):
+            one = row[at]
+            own = led_count
+            if one < old and leader[one] >= 0:
+                own = 0
+                while own < led_count and led[own] != leader[one]:
+                    own += 1
+            index = 0
+            while index < count:
+                known = one < old and rank[index] >= 0
+                if known and rank[index] == own:
+                    break
+                if not (known and rank[index] < own) and alike(words, start, one, leading[index]):
+                    break
+                index += 1
+            led_before = one < old and leader[one] == one
+            if led_before:
+                led[led_count] = one
+                led_count += 1
+            if index < count:
+                leader[one] = leading[index]
+            elif count < LEADERS:
+                leader[one] = leading[count] = one
+                rank[count] = led_count - 1 if led_before else -1
+                count += 1
+            else:
+                leader[one] = -1

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from graphsvc.links import frame_kernels as kernels
-from graphsvc.links.families import Int32s, Int64s, Sketches, UInt32s, UInt64s, content_keys
+from graphsvc.links.families import Int32s, Int64s, UInt32s, UInt64s
 from graphsvc.links.frames import Frames, Groups, grouped_by, held_by, shown_among
 from graphsvc.links.state import Kept
 
@@ -52,15 +52,13 @@ def grown(before: Kept, kept: Kept, asked: Asked) -> tuple[Frames, Kept]:
     several = repeated[repeating > 1]
     asking = _asking(before, earlier, touched, asked, several)
     usual = several[repeating[repeating > 1] * kernels.USUAL >= asking]
-    content = np.concatenate([before.content, content_keys(_from(asked, len(before.content)))])
-    company = _company(before, asked, asked.where(new), content, usual)
+    company = _company(before, asked, asked.where(new), kept.content, usual)
     groups = grouped_by(usual, company)
     place, frame = _held(before, asked, asked.where(new), groups)
     at = np.empty(len(asked.place), np.int64)
     at[asked.place] = np.arange(len(asked.place))
     counted = replace(
         kept,
-        content=content,
         repeated=repeated,
         repeating=repeating,
         asked=several,
@@ -147,10 +145,6 @@ def _chosen(groups: Groups, chosen: Int64s) -> Groups:
 def _names(groups: Groups) -> list[bytes]:
     """What stands for each group: its shingles."""
     return [one.tobytes() for one in np.split(groups.named, groups.first[1:-1])] if len(groups.first) > 1 else []
-
-
-def _from(asked: Asked, first: int) -> Sketches:
-    return Sketches(asked.words, asked.begin[first:])
 
 
 def _starts(account: Int64s) -> Int64s:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from graphsvc.links import frames, queries
 from graphsvc.links.engine import Database
-from graphsvc.links.families import Int32s, Int64s, Sketches, family_id, sketches_of
+from graphsvc.links.families import Int32s, Int64s, Sketches, content_keys, family_id, sketches_of
 from graphsvc.links.state import Kept
 from graphsvc.links.state_families import joined, leaders_of
 from graphsvc.links.state_frames import Asked, grown
@@ -31,7 +31,7 @@ def add(database: Database, kept: Kept) -> Kept:
     before = kept
     kept = _with_sketches(kept, database.table(SKETCHES))
     kept = _with_asks(kept, database.table(ASKS))
-    kept = replace(kept, leader=leaders_of(Sketches(kept.words, kept.start), kept.leader))
+    kept = replace(kept, leader=leaders_of(Sketches(kept.words, kept.start), kept.content, kept.leader))
     accounts = database.table("SELECT account_key, account_id FROM account ORDER BY row")
     asks = _asks(kept, accounts)
     _add_families(database, kept, asks)
@@ -46,6 +46,7 @@ def _with_sketches(kept: Kept, found: pa.Table) -> Kept:
         kept,
         sketch_key=np.concatenate([kept.sketch_key, key[new]]),
         sketch_first_ms=np.concatenate([kept.sketch_first_ms, np.full(new.sum(), np.iinfo(np.int64).max)]),
+        content=np.concatenate([kept.content, content_keys(sketches)]),
         length=np.concatenate([kept.length, np.diff(sketches.start).astype(np.int32)]),
         words=np.concatenate([kept.words, sketches.words]) if len(kept.words) else sketches.words,
     )

@@ -23,7 +23,7 @@ from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.jobs.observe import Observed, latest_ms, observe, quiet, sync_tables
 from graphsvc.ledger import open_ledger
 from graphsvc.links import state
-from graphsvc.links.families import Sketches, families_of, sketches_of
+from graphsvc.links.families import Sketches, content_keys, families_of, sketches_of
 from graphsvc.links.state import CHUNKS_MAX, FORMAT, MANIFEST, Kept
 from graphsvc.links.state_families import joined, leaders_of
 from graphsvc.links.tables import LinkTables
@@ -115,18 +115,19 @@ def test_families_grow_in_any_steps(seed: int, cuts: list[int]) -> None:
     texts = {sketch(rng, rng.randrange(2)) for _ in range(120)}
     blobs = rng.sample(sorted(texts), len(texts))
     whole = sketches_of(pa.chunked_array([pa.array(blobs, pa.binary())]))
-    leader = Kept().leader
+    leader, content = Kept().leader, content_keys(whole)
     for end in [*sorted(cut for cut in cuts if cut < len(blobs)), len(blobs)]:
         start = whole.start[: end + 1]
-        leader = leaders_of(Sketches(whole.words[: start[-1]], start), leader)
-    assert leader.tobytes() == leaders_of(whole, Kept().leader).tobytes()
+        leader = leaders_of(Sketches(whole.words[: start[-1]], start), content[:end], leader)
+    assert leader.tobytes() == leaders_of(whole, content, Kept().leader).tobytes()
     assert joined(leader).tolist() == families_of(whole).tolist()
 
 
 def test_buckets_are_crowded_enough_to_tell() -> None:
     rng = random.Random(1)
     blobs = sorted({sketch(rng, rng.randrange(2)) for _ in range(120)})
-    leader = leaders_of(sketches_of(pa.chunked_array([pa.array(blobs, pa.binary())])), Kept().leader)
+    whole = sketches_of(pa.chunked_array([pa.array(blobs, pa.binary())]))
+    leader = leaders_of(whole, content_keys(whole), Kept().leader)
     itself = leader == np.arange(len(blobs))[:, None]
     assert (leader < 0).any()
     assert itself.any()
