@@ -26,7 +26,7 @@ def members(network: Network, account: Floats, cluster: Floats) -> npt.NDArray[n
     """int32[N]: the cluster in which each account is shown, -1 for none, by the probabilities of accounts [N] and of
     clusters [C].
 
-    Who is known to be abusive stays. Where nobody would stay the doubt is about the whole cluster, which its own
+    Who is known to be abusive stays. Where fewer than two would stay the doubt is about the whole cluster, which its own
     probability tells, and all do.
     """
     clusters, count = network.clusters, network.cluster_count
@@ -34,5 +34,5 @@ def members(network: Network, account: Floats, cluster: Floats) -> npt.NDArray[n
     weak = flagged & (account < FLOOR) & (known(network).bad < KNOWN_BAD)
     inside = clusters >= 0
     leaving = np.bincount(clusters[inside], weak[inside], minlength=count)
-    left = np.append(leaving < np.bincount(clusters[inside], minlength=count), False)[clusters]
+    left = np.append(leaving + 2 <= np.bincount(clusters[inside], minlength=count), False)[clusters]
     return np.where(weak & left, -1, clusters).astype(np.int32)

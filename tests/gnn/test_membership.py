@@ -49,3 +49,12 @@ def test_an_innocent_cluster_and_one_that_would_be_empty_keep_all(network: Netwo
     score = np.zeros(network.account_count, np.float32)
     assert (members(network, score, np.full(network.cluster_count, 0.49, np.float32)) == network.clusters).all()
     assert (members(network, score, flagged(network, inside[0])) == network.clusters).all()
+
+
+def test_nobody_is_left_alone_in_a_flagged_cluster(network: Network) -> None:
+    bad = known(network).bad
+    clean = [row for row in np.unique(network.clusters) if row >= 0 and bad[network.clusters == row].max() < 0.5]
+    inside = np.flatnonzero(network.clusters == clean[0])
+    score = np.zeros(network.account_count, np.float32)
+    score[inside[0]] = 0.9
+    assert (members(network, score, flagged(network, inside[0])) == network.clusters).all()
