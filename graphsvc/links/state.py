@@ -111,7 +111,8 @@ def save(folder: Path, kept: Kept) -> None:
     unfinished = folder / FORMAT / f"{UNFINISHED}{os.getpid()}"
     try:
         before = _present(folder / FORMAT)
-        shutil.rmtree(unfinished, ignore_errors=True)
+        for path in (folder / FORMAT).glob(f"{UNFINISHED}*"):
+            shutil.rmtree(path)
         unfinished.mkdir(parents=True, mode=0o700)
         _write(unfinished, kept, folder / FORMAT / kept.grown_of if kept.grown_of else None)
         for path in before:
@@ -164,8 +165,9 @@ def _write(place: Path, kept: Kept, before: Path | None) -> None:
     files = {name: _put(place / name, getattr(kept, name)) for name in _names()}
     words = _linked(place, before) if before is not None else {}
     done = sum((place / name).stat().st_size for name in words) // kept.words.itemsize
-    name = f"words-{len(words)}"
-    words[name] = _put(place / name, kept.words[done:])
+    if done < len(kept.words) or not words:
+        name = f"words-{len(words)}"
+        words[name] = _put(place / name, kept.words[done:])
     manifest = Manifest(kept.offset, kept.as_of_ms, kept.witness, files | words, list(words))
     (place / MANIFEST).write_bytes(msgspec.json.encode(manifest))
 

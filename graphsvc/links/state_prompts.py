@@ -41,7 +41,8 @@ def add(database: Database, kept: Kept) -> Kept:
 def _with_sketches(kept: Kept, found: pa.Table) -> Kept:
     key = found["sketch_key"].to_numpy()
     new = _places(kept.sketch_key, key) < 0
-    sketches = sketches_of(found["sketch"].filter(pa.array(new)))
+    # Where all are new, as in a first look, there is no room to have them twice.
+    sketches = sketches_of(found["sketch"] if new.all() else found["sketch"].filter(pa.array(new)))
     return replace(
         kept,
         sketch_key=np.concatenate([kept.sketch_key, key[new]]),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 
 from graphsvc.links import state, state_prompts
@@ -16,6 +18,7 @@ from graphsvc.links.segments import Segment, span_ms
 from graphsvc.links.state import Kept
 from graphsvc.links.view import LinkView, made
 
+MADE_BY = ("buckets", "families", "frame_kernels", "frames", "state_families", "state_frames", "state_prompts")
 WITNESS = """
 SELECT count(*) AS events, CAST(bit_xor(hash("offset", account_key, occurred_ms, sketch_key)) AS VARCHAR) AS mixed
 FROM witnessed
@@ -50,11 +53,18 @@ def _usable(database: DuckDatabase, kept: Kept | None, segments: Path, live: Seq
 
 
 def _witness(database: DuckDatabase, segments: Path, live: Sequence[Segment], offset: int) -> str:
-    """What stands for the events up to an offset, in whatever segments they lie."""
+    """What stands for the events up to an offset, in whatever segments they lie, and for what is made of them."""
     files = [segments / segment.name for segment in live if segment.first <= offset]
     _files(database, "witnessed", files, f'"offset" <= {int(offset)}')
     found = database.table(WITNESS)
-    return f"{found['events'][0].as_py()} {found['mixed'][0].as_py()}"
+    return f"{_recipe()} {found['events'][0].as_py()} {found['mixed'][0].as_py()}"
+
+
+@cache
+def _recipe() -> str:
+    """What stands for the code that states are made by: one that was made by another may hold other families."""
+    here = Path(__file__).parent
+    return blake2b(b"".join((here / f"{name}.py").read_bytes() for name in MADE_BY), digest_size=16).hexdigest()
 
 
 def _fresh(database: DuckDatabase, files: Sequence[Path], before: Kept, as_of_ms: int) -> None:

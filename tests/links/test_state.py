@@ -188,6 +188,7 @@ def test_a_state_that_is_not_whole_is_left_aside(tmp_path: Path, harm: str) -> N
     assert_same(tables, LATER_MS)
     assert state.load(tmp_path / "links") is not None
     assert [path.name for path in (tmp_path / "links").glob("state-*")] == [FORMAT]
+    assert len(_states(tmp_path)) == 1
 
 
 def test_a_state_of_later_events_than_may_be_seen_is_left_aside(tmp_path: Path) -> None:
@@ -202,6 +203,19 @@ def test_a_state_of_another_ledger_is_left_aside(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "one" / "links" / FORMAT, tmp_path / "other" / "links" / FORMAT)
     assert_same(other, LATER_MS)
     assert_same(tables, LATER_MS)
+
+
+def test_a_state_of_other_code_is_left_aside(tmp_path: Path) -> None:
+    tables = grown(tmp_path, [prompts(14)])
+    kept = state.load(tmp_path / "links")
+    assert kept is not None
+    recipe, _, events = kept.witness.partition(" ")
+    odd = replace(kept, leader=np.zeros_like(kept.leader), grown_of="", witness=f"{'0' * len(recipe)} {events}")
+    state.save(tmp_path / "links", odd)
+    assert_same(tables, LATER_MS)
+    again = state.load(tmp_path / "links")
+    assert again is not None
+    assert again.witness == kept.witness
 
 
 def test_a_state_ahead_of_the_tables_is_left_aside(tmp_path: Path) -> None:
