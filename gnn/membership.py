@@ -26,8 +26,8 @@ def members(network: Network, account: Floats, cluster: Floats) -> npt.NDArray[n
     """int32[N]: the cluster in which each account is shown, -1 for none, by the probabilities of accounts [N] and of
     clusters [C].
 
-    Who is known to be abusive stays. Where fewer than two would stay the doubt is about the whole cluster, which its own
-    probability tells, and all do.
+    Who is known to be abusive stays. Where fewer than two would stay the doubt is about the whole cluster, which its
+    own probability tells, and all do.
     """
     clusters, count = network.clusters, network.cluster_count
     flagged = np.append(cluster >= FLAGGED, False)[clusters]
