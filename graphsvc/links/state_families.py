@@ -33,10 +33,12 @@ from graphsvc.links.state import BANDS
 
 FILTER_BITS = 12
 FILTER_ROOM = 16
+BLOCK = 512
 U64 = np.uint64
 
 Bools = npt.NDArray[np.bool_]
 Int8s = npt.NDArray[np.int8]
+UInt8s = npt.NDArray[np.uint8]
 
 
 def leaders_of(sketches: Sketches, content: UInt64s, known: Int32s) -> Int32s:
@@ -85,9 +87,10 @@ def _near(sketches: Sketches, leader: Int32s, keys: list[UInt64s], leading: bool
     bits = FILTER_BITS
     while 1 << bits < FILTER_ROOM * max(len(one) for one in keys):
         bits += 1
-    filters = np.zeros((BANDS, 1 << bits), np.bool_)
+    filters = np.zeros((BANDS, 1 << bits >> 3), np.uint8)
     for band, key in enumerate(keys):
-        filters[band, key >> U64(64 - bits)] = True
+        slot = key >> U64(64 - bits)
+        np.bitwise_or.at(filters[band], slot >> U64(3), np.uint8(1) << (slot & U64(7)).astype(np.uint8))
     first = np.cumsum([0, *(len(one) for one in keys)]).astype(np.int64)
     wanted = filters, np.concatenate(keys), first
     bounds = pairwise(np.linspace(0, len(leader), THREADS + 1).astype(np.int64).tolist())
@@ -114,7 +117,7 @@ def _passing(
     start: Int64s,
     begin: int,
     end: int,
-    filters: Bools,
+    filters: UInt8s,
     wanted: UInt64s,
     first: Int64s,
     leader: Int32s,
@@ -122,23 +125,27 @@ def _passing(
 ) -> tuple[Int32s, Int8s, UInt64s]:
     """Sketches from `begin` to `end`, if `leading` only leaders, and bands whose keys are among those wanted in the
     band, `wanted[first[band]:first[band + 1]]`; and the keys. `filters` say of most others that they are not."""
-    bits = 0
-    while 1 << bits < filters.shape[1]:
+    bits = 3
+    while 1 << bits < filters.shape[1] * 8:
         bits += 1
     rows, bands, keys = np.empty(1024, np.int32), np.empty(1024, np.int8), np.empty(1024, np.uint64)
     count = 0
-    for row in range(begin, end):
+    # Band by band over few sketches, whose words and whose filter then stay at hand.
+    for block in range(begin, end, BLOCK):
         for band in range(BANDS):
-            if leading and leader[row, band] != row:
-                continue
-            place = start[row] + BAND_ROWS * band
-            if place + BAND_ROWS <= start[row + 1]:
-                # As `key_of` does, without its loop.
-                key = mixed(mixed(U64(BAND_ROWS * band + 1), U64(words[place])), U64(words[place + 1]))
-            else:
-                key = key_of(words, start, row, band * BAND_ROWS, (band + 1) * BAND_ROWS)
-            if filters[band, key >> U64(64 - bits)]:
-                among = wanted[first[band] : first[band + 1]]
+            among = wanted[first[band] : first[band + 1]]
+            for row in range(block, min(block + BLOCK, end)):
+                if leading and leader[row, band] != row:
+                    continue
+                place = start[row] + BAND_ROWS * band
+                if place + BAND_ROWS <= start[row + 1]:
+                    # As `key_of` does, without its loop.
+                    key = mixed(mixed(U64(BAND_ROWS * band + 1), U64(words[place])), U64(words[place + 1]))
+                else:
+                    key = key_of(words, start, row, band * BAND_ROWS, (band + 1) * BAND_ROWS)
+                slot = key >> U64(64 - bits)
+                if not filters[band, slot >> U64(3)] >> (slot & U64(7)) & U64(1):
+                    continue
                 at = np.searchsorted(among, key)
                 if at == among.size or among[at] != key:
                     continue
