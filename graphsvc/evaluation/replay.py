@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 BIRTH, LINKS, BAN, LABEL, LOOK, ASK = range(6)
 """What happens, in the order in which it happens within one millisecond: an account's first event with what it tells,
 later events that tell something new, bans, labels, a look at the whole network, an account asked for."""
-NOT_IN_EVENTS = "prompt_family"
-"""The identifier that no event names: only a look at the whole network finds prompt families."""
+NOT_IN_EVENTS = pa.array(["prompt_family", "prompt_frame"])
+"""Identifiers that no event names: only a look at the whole network finds them."""
 
 Longs = npt.NDArray[np.int64]
 
@@ -65,7 +65,7 @@ class Story:
         """From the view at the end: a link's first moment is what a replay needs, since to see it again changes
         nothing."""
         links = view.links
-        named = pc.not_equal(view.identifiers["type"], NOT_IN_EVENTS).to_numpy()
+        named = ~pc.is_in(view.identifiers["type"], value_set=NOT_IN_EVENTS).to_numpy()
         kept = named[links["identifier"].to_numpy()]
         account, first = (column(links, name, np.int64)[kept] for name in ("account", "first_ms"))
         order = np.lexsort((first, account))

@@ -169,7 +169,9 @@ def test_clusters_are_listed_in_pages_and_filtered(api: Served) -> None:
 def test_one_cluster_its_members_and_its_evidence(api: Served) -> None:
     cluster = suspicious(api)
     one = api.client.get(f"/v1/clusters/{cluster['id']}").json()
+    taken = one.pop("taken")
     assert one == cluster
+    assert f"{cluster['size']} accounts took" in taken["sentence"]
     first = api.client.get(f"/v1/clusters/{cluster['id']}/members", params={"limit": 5}).json()
     rest = api.client.get(f"/v1/clusters/{cluster['id']}/members", params={"cursor": first["next_cursor"]}).json()
     members = [item["account_id"] for item in first["items"] + rest["items"]]

@@ -19,6 +19,7 @@ from graphsvc.graph.connection import driver
 from graphsvc.graph.store import GraphStore
 from graphsvc.jobs.ingest import ingest_events
 from graphsvc.ledger import open_ledger
+from graphsvc.links.tables import FORMAT
 from tests.graph.server import small_settings
 from tests.known_world import World, known_world
 
@@ -76,7 +77,7 @@ def test_events_go_on_and_the_graph_catches_up(deployment: Settings, tmp_path: P
     try:
         pid = embedded.status(deployment).pid
         assert pid is not None
-        wait_for(lambda: (deployment.places.links / "v1").exists(), "the worker's first round")
+        wait_for(lambda: (deployment.places.links / FORMAT).exists(), "the worker's first round")
         os.kill(pid, signal.SIGKILL)
         done = ingest_events(deployment, World(world.events[half:]).write(tmp_path / "second.ndjson"))
         assert done.accepted == len(world.events) - half
