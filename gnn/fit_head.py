@@ -42,7 +42,8 @@ class HeadData:
 def head_data(
     network: Network, known: Known, probability: Floats, abusive: Bools, weight: Floats, fold: npt.NDArray[np.int64]
 ) -> HeadData:
-    """Each account three times: at signup, at signup in a population sixteen times as large, and with all its links.
+    """Each account four times: at signup, at signup in a population sixteen times as large, at signup when nobody has
+    been judged yet, as in a burst between two detections, and with all its links.
 
     `probability` float32[N] must come from networks that held the account's own operator out."""
     links = incidence(network)
@@ -51,8 +52,14 @@ def head_data(
     bits = column(network.identifiers, "bits", np.float32)
     larger = np.where(bits > 0, bits + np.float32(_LARGER_POPULATION_BITS), bits)
     every = np.ones(len(links.account), dtype=np.bool_)
-    looks = [(bits, at_signup), (larger, at_signup), (bits, every)]
-    x = [prior_features(links, known, probability, bits_, chosen) for bits_, chosen in looks]
+    unjudged = np.full_like(probability, probability.mean())
+    looks = [
+        (probability, bits, at_signup),
+        (probability, larger, at_signup),
+        (unjudged, bits, at_signup),
+        (probability, bits, every),
+    ]
+    x = [prior_features(links, known, judged, bits_, chosen) for judged, bits_, chosen in looks]
     times = len(looks)
     return HeadData(np.concatenate(x), np.tile(abusive, times), np.tile(weight, times), np.tile(fold, times))
 
