@@ -177,5 +177,7 @@ def _detected(settings: Settings, folder: Path, engine: str) -> list[str]:
 
 def _java_of(parent: int) -> int:
     """The process of Java that this one started for Spark; another one may run the graph database."""
-    found = subprocess.run(["pgrep", "-P", str(parent), "-f", "SparkSubmit"], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["pgrep", "-P", str(parent), "-f", "SparkSubmit"], capture_output=True, text=True, check=True
+    )
     return int(found.stdout.split()[0])
