@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -135,7 +134,7 @@ def test_missing_parts_are_said_plainly(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_java_that_is_killed_is_said_plainly_and_leaves_nothing(tables: LinkTables, spark: SparkEngine) -> None:
     with spark.database() as database:
         database.execute("CREATE TABLE one AS SELECT 1 AS number")
-        folder = next(Path(tempfile.gettempdir()).glob("graphsvc-spark-*"))
+        folder = Path(spark._folder.name)
     os.kill(_java_of(os.getpid()), signal.SIGKILL)
     with pytest.raises(Unavailable, match="Java ended"):
         tables.view(AS_OF_MS, spark)
