@@ -91,11 +91,6 @@ COOLDOWN = Kind("cooldown", 30_000, 30_000, 2, 2, ends=True)
 SYNCHRONY = Kind("synchrony", 10_000, 10_000, 3, 3, degree_max=64)
 """A program asks again within seconds; a hand takes longer. What happens on one day only, a lesson, a contest or an
 outage, can move two strangers alike."""
-WHY = {
-    "hand_over": "one goes quiet when it is refused and the other begins within seconds",
-    "cooldown": "both go quiet and come back at the same time",
-    "synchrony": "both begin within seconds of each other, on several days",
-}
 
 
 @dataclass(frozen=True)

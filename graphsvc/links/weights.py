@@ -85,9 +85,6 @@ TYPES: dict[str, TypeWeight] = {
     ),
 }
 OWN = TypeWeight("own", 0.8, 180, "The caller chose to send it because it identifies; how well is unknown.")
-TIMING = TypeWeight(
-    "timing", 1.0, 180, "One follows the other beyond chance: a program hands work from one to the other."
-)
 PEER = TypeWeight("peer", 0.8, 360, "The caller saw the two accounts deal with each other directly.")
 
 
