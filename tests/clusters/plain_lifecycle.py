@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import floor
 
 from graphsvc.clusters.lifecycle import (
     ARCHIVE_MAX,
@@ -166,12 +167,12 @@ def most(groups: dict[str, frozenset[str]], members: frozenset[str]) -> tuple[st
 
 
 def together(things: dict[tuple[str, str], float]) -> float:
-    """Bits of several things: the best of each group, and a quarter of the others, at most as much again."""
+    """Bits of several things: the best of each group, and a quarter of the others, at most as much again; halves round up, as in SQL."""
     parts: dict[str, list[int]] = defaultdict(list)
     for (kind, _), bits in things.items():
-        parts[weight_of(kind).group].append(round(bits * 1000))
+        parts[weight_of(kind).group].append(floor(bits * 1000 + 0.5))
     total = 0
     for values in parts.values():
         best = max(values)
-        total += round(best + min(best, REMAINDER * (sum(values) - best)))
+        total += floor(best + min(best, REMAINDER * (sum(values) - best)) + 0.5)
     return total / 1000
