@@ -15,6 +15,8 @@ Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
 UNLABELLED, BENIGN, ABUSIVE = -1, 0, 1
+KNOWN_BAD = 0.5
+"""How sure it must be that an account is abusive for it to count as known to be."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,16 @@ class Known:
 def known(network: Network, hidden: Bools | None = None) -> Known:
     """Labels and bans as of the network's time. Accounts in `hidden` bool[N] count as unknown: a training target must
     not be seen by its neighbours either, since their features flow back to it through the layers."""
-    verdicts = settle(network.labels, network.account_count)
-    banned = column(network.accounts, "banned", np.float32)
+    found = standing(network.accounts, network.labels)
+    if hidden is None:
+        return found
+    return Known(*(np.where(hidden, 0.0, side).astype(np.float32) for side in (found.bad, found.good)))
+
+
+def standing(accounts: pa.Table, labels: pa.Table) -> Known:
+    """What labels and bans (`banned` of accounts) say; a label that calls an account innocent outweighs its ban."""
+    verdicts = settle(labels, len(accounts))
+    banned = column(accounts, "banned", np.float32)
     bad = np.maximum(np.where(verdicts.verdict == ABUSIVE, verdicts.confidence, 0.0), np.minimum(banned, 1.0))
     good = np.where(verdicts.verdict == BENIGN, verdicts.confidence, 0.0)
-    bad = np.where(good > 0, 0.0, bad)
-    if hidden is not None:
-        bad, good = np.where(hidden, 0.0, bad), np.where(hidden, 0.0, good)
-    return Known(bad.astype(np.float32), good.astype(np.float32))
+    return Known(np.where(good > 0, 0.0, bad).astype(np.float32), good.astype(np.float32))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gnn.labels import known
+from gnn.labels import KNOWN_BAD, known
 from gnn.network import Network
 
 FLAGGED = 0.5
@@ -17,7 +17,6 @@ FLAGGED = 0.5
 FLOOR = 0.25
 """Below this probability of its own a member leaves. On simulated worlds and on logs of another generator more of those
 below it were innocent than of the rings, and more of those between it and one half were of the rings."""
-KNOWN_BAD = 0.5
 
 Floats = npt.NDArray[np.float32]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -68,6 +69,16 @@ class Conflict(GraphsvcError):
     status = 409
 
 
+class Contradiction(Conflict):
+    """What was decided before says the opposite. `decisions` are the ids of those that stand against it."""
+
+    code = "contradiction"
+
+    def __init__(self, message: str, *, hint: str = "", decisions: Sequence[str]) -> None:
+        super().__init__(message, hint=hint)
+        self.decisions = tuple(decisions)
+
+
 class Unauthorised(GraphsvcError):
     code = "unauthorised"
     status = 401
@@ -76,11 +87,6 @@ class Unauthorised(GraphsvcError):
 class Forbidden(GraphsvcError):
     code = "forbidden"
     status = 403
-
-
-class TooLarge(GraphsvcError):
-    code = "too_large"
-    status = 413
 
 
 class Unavailable(GraphsvcError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from graphsvc.errors import Unavailable
@@ -20,14 +21,28 @@ class CasesDatabase:
         self._schema = schema
         self._of_thread = threading.local()
 
-    def run(self, query: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+    def run(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> sqlite3.Cursor:
         """Runs one statement, in a transaction of its own. Raises Unavailable where the file cannot be used now."""
         try:
             return self.connection.execute(query, values)
         except sqlite3.Error:
-            raise Unavailable(
-                "The cases database cannot be used now.", hint="Is its disk full, or another process busy?"
-            ) from None
+            raise _unavailable() from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, for statements that count together or, after an error, not at all; nobody else
+        writes meanwhile. Raises Unavailable where the file cannot be used now."""
+        try:
+            connection = self.connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            raise _unavailable() from None
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -47,3 +62,7 @@ class CasesDatabase:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(self._schema)
         return connection
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The cases database cannot be used now.", hint="Is its disk full, or another process busy?")

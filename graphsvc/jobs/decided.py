@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from graphsvc.cases.decisions import Pair
+from graphsvc.cases.relations import Pair
 from graphsvc.clusters.constraints import Constraints
 from graphsvc.links.view import LinkView
 

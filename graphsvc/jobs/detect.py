@@ -46,7 +46,8 @@ class Detection:
 
 
 def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detection:
-    """Scores every account seen by `as_of_ms` (default: the last moment the ledger knows) and labels the clusters."""
+    """Scores every account seen by `as_of_ms` and labels the clusters; by default as of the last moment at which
+    something occurred or was decided."""
     with engine_of(settings.engine, settings.spark_heap) as engine:
         return _detect(settings, as_of_ms, report, engine)
 
@@ -57,8 +58,9 @@ def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: En
     with closing(open_ledger(settings)) as ledger:
         tables = LinkTables(places.links)
         sync_tables(tables, ledger, report)
-        moment_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
-        decided = DecisionStore(places.cases).pairs(moment_ms)
+        decisions = DecisionStore(places.cases)
+        moment_ms = max(latest_ms(tables, ledger), decisions.mark()[1]) if as_of_ms is None else as_of_ms
+        decided = decisions.pairs(moment_ms)
         previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
         published = previous is not None or not reader.current()
         observed = observe(tables, ledger, moment_ms, report, decided, engine, going_on=published)
@@ -84,6 +86,7 @@ def _judge(
     report("scoring accounts", 0.6)
     network = observed.network
     prediction = predict(model, network)
+    prediction = replace(prediction, clusters=observed.shown(prediction.clusters))
     report("gathering evidence", 0.85)
     view = observed.view
     account_ids = view.accounts["account_id"].to_pylist()

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnn.labels import KNOWN_BAD, standing
 from gnn.network import LABEL_SCHEMA, Network
-from graphsvc.cases.decisions import Pair
+from graphsvc.cases.relations import Pair
 from graphsvc.clusters.constraints import NONE, Constraints
 from graphsvc.clusters.find import find_clusters
 from graphsvc.errors import BadInput
@@ -41,7 +42,7 @@ def part(report: Report, start: float, end: float) -> Report:
 @dataclass(frozen=True)
 class Observed:
     """What is known as of `view.as_of_ms`. `offset` is the ledger's at that time of looking; `priors` are those that
-    pairs were weighed by."""
+    pairs were weighed by; `constraints` what people decided."""
 
     view: LinkView
     pairs: pa.Table
@@ -49,6 +50,14 @@ class Observed:
     labels: pa.Table
     offset: int
     priors: Priors
+    constraints: Constraints = NONE
+
+    def shown(self, clusters: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """`clusters` int32[N] in which a model shows accounts, and in theirs those that people said belong there: what
+        a person decided no model's doubt about a single account takes back."""
+        held = np.zeros(len(clusters), np.bool_)
+        held[self.constraints.must] = True
+        return np.where(held, self.clusters, clusters).astype(np.int32)
 
     @property
     def network(self) -> Network:
@@ -104,17 +113,11 @@ def observed(
     view: LinkView, labels: pa.Table, offset: int, constraints: Constraints = NONE, engine: Engine = DUCKDB
 ) -> Observed:
     """The pairs and clusters of a view, by priors that its labels and bans tell."""
-    priors = fitted_priors(view, _known_abusive(view, labels))
+    priors = fitted_priors(view, standing(view.accounts, labels).bad >= KNOWN_BAD)
     evidence = evidence_of(view, priors)
     found = pairs_on(engine, evidence)
-    return Observed(view, found, find_clusters(view, found, constraints, evidence), labels, offset, priors)
-
-
-def _known_abusive(view: LinkView, labels: pa.Table) -> npt.NDArray[np.bool_]:
-    """bool[N]: accounts that a label calls abusive, or that are banned."""
-    known: npt.NDArray[np.bool_] = view.accounts["banned"].to_numpy() > 0
-    known[labels.filter(pc.equal(labels["verdict"], "abusive"))["account"].to_numpy()] = True
-    return known
+    clusters = find_clusters(view, found, constraints, evidence)
+    return Observed(view, found, clusters, labels, offset, priors, constraints)
 
 
 def view_of(network: Network) -> LinkView:

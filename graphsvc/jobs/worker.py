@@ -8,6 +8,7 @@ from contextlib import closing
 
 import structlog
 
+from graphsvc.cases.decisions import DecisionStore
 from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import Settings
 from graphsvc.errors import GraphsvcError, place_of
@@ -20,7 +21,9 @@ from graphsvc.links.tables import LinkTables
 log = structlog.get_logger("worker")
 FOLLOW_EVERY_S = 1.0
 RETRY_MOST_S = 30.0
-NEVER = (-1, -1)
+NEVER = (-1, -1, -1)
+Mark = tuple[int, int, int]
+"""How many events, labels and decisions there are."""
 
 
 class Worker:
@@ -31,6 +34,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._decisions = DecisionStore(settings.places.create().cases)
         self._detected = NEVER
         self._detect_at_s = 0.0
         self._graph_at_s = 0.0
@@ -54,12 +58,12 @@ class Worker:
             log.error("defect", error=type(error).__name__, place=place_of(error))
         self._project()
 
-    def _follow(self) -> tuple[int, int]:
+    def _follow(self) -> Mark:
         with closing(open_ledger(self._settings)) as ledger:
             sync_tables(LinkTables(self._settings.places.links), ledger, quiet)
-            return ledger.offset(), ledger.label_offset()
+            return ledger.offset(), ledger.label_offset(), self._decisions.mark()[0]
 
-    def _detect(self, mark: tuple[int, int]) -> None:
+    def _detect(self, mark: Mark) -> None:
         if mark == self._detected or not mark[0] or time.monotonic() < self._detect_at_s:
             return
         if self._detected == NEVER and self._is_shown(mark):
@@ -72,10 +76,12 @@ class Worker:
         seconds = round(time.monotonic() - started_s, 2)
         log.info("detected", accounts=found.accounts, clusters=found.clusters, seconds=seconds)
 
-    def _is_shown(self, mark: tuple[int, int]) -> bool:
-        """Whether the results that lie there already count all events and labels, as after a restart."""
+    def _is_shown(self, mark: Mark) -> bool:
+        """Whether the results that lie there already count all events, labels and decisions, as after a restart."""
         reader = ResultsReader(self._settings.places.results)
         if not reader.exists() or reader.run().ledger_offset != mark[0]:
+            return False
+        if self._decisions.mark()[1] >= min(reader.run().created_ms, reader.run().as_of_ms + 1):
             return False
         with closing(open_ledger(self._settings)) as ledger:
             last = ledger.labels_after(mark[1] - 1)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphsvc.cases.decisions import DecisionStore, Pair, merged, split
+from graphsvc.cases.decisions import DecisionStore, Wish
+from graphsvc.cases.relations import Pair, merged, split
 from graphsvc.jobs.decided import constraints_in
 from graphsvc.jobs.observe import Observed, observe, quiet, sync_tables
 from graphsvc.ledger.sqlite import SqliteLedger
@@ -43,7 +44,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DecisionSto
     folder = tmp_path_factory.mktemp("decided")
     filled(folder / "ledger.sqlite", sharing(SHARED)).close()
     store = DecisionStore(folder / "cases.sqlite")
-    store.keep([*split([["a0", "a1"], ["a2"]]), *merged(PAIR)], LATER_MS)
+    store.keep(Wish("split", "c1", "key"), [*split([["a0", "a1"], ["a2"]]), *merged(PAIR)], LATER_MS)
     return folder, store
 
 
@@ -51,7 +52,7 @@ def look(folder: Path, decided: list[Pair] | None) -> Observed:
     tables = LinkTables(folder / "links")
     with closing(SqliteLedger(folder / "ledger.sqlite")) as ledger:
         sync_tables(tables, ledger, quiet)
-        return observe(tables, ledger, LATER_MS, quiet, *([decided] if decided is not None else []))
+        return observe(tables, ledger, LATER_MS, quiet, decided or ())
 
 
 def of(observed: Observed) -> dict[str, int]:
@@ -70,3 +71,11 @@ def test_a_decision_holds_from_its_moment_on(decided: tuple[Path, DecisionStore]
 def test_a_look_for_training_knows_of_none(decided: tuple[Path, DecisionStore]) -> None:
     folder, _ = decided
     assert np.array_equal(look(folder, None).clusters, look(folder, []).clusters)
+
+
+def test_whom_people_said_to_belong_to_a_cluster_no_model_takes_out_of_it(decided: tuple[Path, DecisionStore]) -> None:
+    folder, store = decided
+    observed = look(folder, store.pairs(LATER_MS))
+    shown = observed.shown(np.full(len(observed.clusters), -1, np.int32))
+    names = observed.view.accounts["account_id"].to_pylist()
+    assert {name for name, cluster in zip(names, shown.tolist(), strict=True) if cluster >= 0} == {"a0", "a1", *PAIR}
