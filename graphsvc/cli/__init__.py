@@ -12,6 +12,7 @@ from graphsvc.cli.console import note
 from graphsvc.cli.demo import demo
 from graphsvc.cli.detect import detect
 from graphsvc.cli.evaluate import evaluate
+from graphsvc.cli.imports import import_
 from graphsvc.cli.ingest import fingerprint, ingest
 from graphsvc.cli.model import train
 from graphsvc.cli.query import query
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 for command in (demo, up, serve, worker, ingest, fingerprint, detect, train, evaluate, simulate, query):
     app.command()(command)
+app.command("import")(import_)
 for name, group in (("db", db.app), ("keys", keys.app)):
     app.add_typer(group, name=name)
 

@@ -37,7 +37,7 @@ def read_lines(source: str, on_bytes: Callable[[int], None] = lambda _: None) ->
     """
     number = 0
     try:
-        with _open(source) as (raw, stream):
+        with open_bytes(source) as (raw, stream):
             seen = 0
             batch = _Batch()
             while line := stream.readline(MAX_LINE_BYTES):
@@ -98,7 +98,7 @@ def _skip_line(stream: BinaryIO) -> None:
 
 
 @contextmanager
-def _open(source: str) -> Iterator[tuple[BinaryIO | None, BinaryIO]]:
+def open_bytes(source: str) -> Iterator[tuple[BinaryIO | None, BinaryIO]]:
     if source == "-":
         yield None, sys.stdin.buffer
         return
