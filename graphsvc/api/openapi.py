@@ -19,7 +19,7 @@ MEANINGS = {
     401: "There is no good API key.",
     403: "The key lacks the scope.",
     404: "There is no such thing.",
-    409: "The event_id is known with other content.",
+    409: "It contradicts what is known: an event of that id with other content, or decisions that count.",
     413: "The body is too large.",
     415: "The content type is not taken here.",
     422: "A value is wrong; `pointer` says where.",
@@ -104,7 +104,7 @@ def _not_null(schema: Json) -> Json:
 
 
 def _header_parameters(op: Operation) -> list[Json]:
-    if op.path not in ("/v1/events", "/v1/risk"):
+    if not op.keyed:
         return []
     text = {"type": "string", "minLength": 1, "maxLength": 255}
     return [{"name": "Idempotency-Key", "in": "header", "schema": text}]

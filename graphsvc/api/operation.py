@@ -22,7 +22,8 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Operation:
-    """`scope` None: open to all. `query`: a Struct of the query's parameters. `body`: any one of these."""
+    """`scope` None: open to all. `query`: a Struct of the query's parameters. `body`: any one of these. `keyed`: it
+    heeds an Idempotency-Key."""
 
     method: str
     path: str
@@ -34,6 +35,7 @@ class Operation:
     body: tuple[type[msgspec.Struct], ...] = ()
     body_types: tuple[str, ...] = (JSON,)
     problems: tuple[int, ...] = ()
+    keyed: bool = False
 
 
 operations: list[Operation] = []

@@ -8,7 +8,7 @@ import structlog
 from msgspec import Struct
 from werkzeug.exceptions import HTTPException
 
-from graphsvc.errors import BadInput, GraphsvcError, NotFound, Unauthorised, Unavailable, place_of
+from graphsvc.errors import BadInput, Contradiction, GraphsvcError, NotFound, Unauthorised, Unavailable, place_of
 from graphsvc.events.check import Rejected
 
 log = structlog.get_logger("api")
@@ -17,7 +17,7 @@ RETRY_AFTER_S = 5
 
 class Problem(Struct, frozen=True, omit_defaults=True):
     """`code` is stable; `detail` says what is wrong and what to do; `pointer` (RFC 6901) where in the request; `see` is
-    the id under which a thing that is gone is found now."""
+    the id under which a thing that is gone is found now; `decisions` are those that stand against what was sent."""
 
     type: str
     title: str
@@ -27,6 +27,7 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     request_id: str = ""
     pointer: str = ""
     see: str = ""
+    decisions: tuple[str, ...] = ()
 
 
 def init_app(app: flask.Flask) -> None:
@@ -40,7 +41,9 @@ def _of_ours(error: GraphsvcError) -> flask.Response:
     code = error.reason if isinstance(error, Rejected) else error.code
     status = 400 if code == "malformed_json" else error.status
     pointer = error.pointer if isinstance(error, BadInput) else ""
-    answer = _answer(status, code, str(error), pointer, error.see if isinstance(error, NotFound) else "")
+    see = error.see if isinstance(error, NotFound) else ""
+    against = error.decisions if isinstance(error, Contradiction) else ()
+    answer = _answer(status, code, str(error), pointer, see, against)
     if isinstance(error, Unauthorised):
         answer.headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable):
@@ -63,7 +66,9 @@ def _of_defect(error: Exception) -> flask.Response:
     return _answer(500, "internal", "This is a defect of the service; it was logged with this request_id.")
 
 
-def _answer(status: int, code: str, detail: str, pointer: str = "", see: str = "") -> flask.Response:
+def _answer(
+    status: int, code: str, detail: str, pointer: str = "", see: str = "", decisions: tuple[str, ...] = ()
+) -> flask.Response:
     problem = Problem(
         type=f"urn:graphsvc:problem:{code}",
         title=code.replace("_", " ").capitalize(),
@@ -73,6 +78,7 @@ def _answer(status: int, code: str, detail: str, pointer: str = "", see: str = "
         request_id=flask.g.get("request_id", ""),
         pointer=pointer,
         see=see,
+        decisions=decisions,
     )
     return flask.Response(msgspec.json.encode(problem), status, content_type="application/problem+json")
 

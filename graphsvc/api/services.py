@@ -8,8 +8,10 @@ from typing import cast
 import flask
 import neo4j
 
+from graphsvc.cases.decisions import DecisionStore
 from graphsvc.cases.idempotency import AnswerStore
 from graphsvc.cases.keys import KeyStore
+from graphsvc.cases.shown import DecisionReader
 from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import Settings
 from graphsvc.errors import GraphUnavailable
@@ -59,6 +61,7 @@ class Services:
     results: ResultsReader
     keys: KeyStore
     answers: AnswerStore
+    decisions: DecisionReader
     risk: RiskService
     graph: GraphAccess = field(repr=False)
 
@@ -66,14 +69,15 @@ class Services:
     def of(settings: Settings) -> Services:
         places = settings.places.create()
         arrival = Arrival(settings)
-        graph = GraphAccess(settings)
+        graph, keys = GraphAccess(settings), KeyStore(places.cases)
         return Services(
             settings=settings,
             ledger=open_ledger(settings),
             arrival=arrival,
             results=ResultsReader(places.results),
-            keys=KeyStore(places.cases),
+            keys=keys,
             answers=AnswerStore(places.cases),
+            decisions=DecisionReader(DecisionStore(places.cases), keys),
             risk=RiskService(settings, arrival, lambda: places.active_model, graph.alive),
             graph=graph,
         )

@@ -99,18 +99,25 @@ class DecisionStore:
         return Decision(*self._database.run(query, (decision,)).fetchone())
 
     def about(
-        self, cluster_id: str, members: Sequence[str], limit: int, before: tuple[int, str] | None = None
+        self,
+        cluster_id: str,
+        members: Sequence[str],
+        limit: int,
+        before: tuple[int, str] | None = None,
+        only: str | None = None,
     ) -> list[Decision]:
         """Decisions made on a cluster's page, and those on any of its present members, newest first: a cluster that was
-        parted from another shows what parted it. `before`: the moment and id of the last one seen."""
+        parted from another shows what parted it. `before`: the moment and id of the last one seen; `only`: the one of
+        this id, where it is among them."""
         query = f"""
             SELECT {FACTS} FROM decisions JOIN decision_facts ON decision_id = id
             WHERE id IN ({ABOUT}) AND (decided_ms, id) < (:moment, :last)
+                AND id = coalesce(:only, id)
             ORDER BY decided_ms DESC, id DESC LIMIT :limit
         """  # noqa: S608
         moment_ms, last = before or (2**63 - 1, "")
         given = {"cluster": cluster_id, "members": json.dumps(list(members)), "limit": limit}
-        rows = self._database.run(query, given | {"moment": moment_ms, "last": last})
+        rows = self._database.run(query, given | {"moment": moment_ms, "last": last, "only": only})
         return [Decision(*row) for row in rows]
 
     def pairs_of(self, decision: str) -> list[Pair]:

@@ -15,7 +15,7 @@ from graphsvc.events.types import REQUIRED_FACTS, Event, Label, epoch_ms
 FUTURE_ALLOWED_MS = 10 * 60 * 1000
 COUNT_MAX = 2**53
 WEIGHT_MAX = 1e9
-T = TypeVar("T", Event, Label)
+T = TypeVar("T", bound=msgspec.Struct)
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `(\w+)`")
 _NAMED = re.compile(r"\.(\w+)|\[(\d+)\]|\[\.\.\.\]")
@@ -39,7 +39,7 @@ def parse(line: bytes) -> object:
 
 def check_event(obj: object, now_ms: int | None = None) -> Event:
     """Raises Rejected with a JSON pointer where a known field is missing or bad, or the event lies in the future."""
-    event = _convert(obj, Event)
+    event = converted(obj, Event)
     facts = REQUIRED_FACTS.get(event.type)
     if facts is not None and getattr(event, facts) is UNSET:
         raise Rejected("missing", f"An event of type {event.type} needs the object {facts}.", f"/{facts}")
@@ -50,7 +50,7 @@ def check_event(obj: object, now_ms: int | None = None) -> Event:
 
 def check_label(obj: object, now_ms: int | None = None) -> Label:
     """Raises Rejected with a JSON pointer."""
-    label = _convert(obj, Label)
+    label = converted(obj, Label)
     _check_time(epoch_ms(label.decided_at), "/decided_at", now_ms)
     return label
 
@@ -87,7 +87,8 @@ def _check_time(moment_ms: int, pointer: str, now_ms: int | None) -> None:
         raise Rejected("in_future", "This time lies more than 10 minutes in the future.", pointer)
 
 
-def _convert(obj: object, kind: type[T]) -> T:
+def converted(obj: object, kind: type[T]) -> T:
+    """The JSON value as a struct. Raises Rejected with a JSON pointer."""
     if not isinstance(obj, dict):
         raise Rejected("invalid", f"Expected a JSON object with one {kind.__name__.lower()}.")
     try:

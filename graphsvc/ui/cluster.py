@@ -18,6 +18,7 @@ from graphsvc.ui.picture import Picture, drawn
 MEMBERS = 100
 NODES = 80
 BINS = 20
+DECISIONS = 20
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,25 @@ def page(parts: Parts, cluster_id: str) -> str | Response:
 def _page(parts: Parts, row: ClusterRow) -> str:
     results, cluster_id = parts.results, row.id
     evidence = results.evidence(cluster_id)
+    members = results.members(cluster_id)
+    decided = parts.decisions.store.about(cluster_id, [one.account_id for one in members], DECISIONS + 1)
+    run = results.run()
     picture, missing = _picture(parts, cluster_id)
     return flask.render_template(
         "cluster.html",
         cluster=row,
-        run=results.run(),
+        run=run,
         evidence=_strengths([one for one in evidence if not one.counter]),
         against=[one for one in evidence if one.counter],
-        members=_members(results.members(cluster_id)),
+        members=_members(members),
         picture=picture,
         missing=missing,
         taken=results.taken(cluster_id),
         pack=pack_for(results, cluster_id),
         history=results.history(cluster_id),
         joined=results.campaign_links(cluster_id),
+        decisions=parts.decisions.shown(decided[:DECISIONS], run.as_of_ms, run.created_ms),
+        more_decisions=len(decided) > DECISIONS,
     )
 
 

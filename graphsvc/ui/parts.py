@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphsvc.cases.keys import ApiKey
+from graphsvc.cases.shown import DecisionReader
 from graphsvc.clusters.results import ResultsReader
 from graphsvc.graph.picture import ClusterGraph
 
@@ -15,10 +16,11 @@ from graphsvc.graph.picture import ClusterGraph
 class Parts:
     """`graph` gives the picture of a cluster id with at most so many nodes, and raises Unavailable without a database.
     `check_key` knows good API keys; `check_token` takes a one-time token and says whether it was good; `document` is
-    the OpenAPI document."""
+    the OpenAPI document; `decisions` are what people decided."""
 
     results: ResultsReader
     graph: Callable[[str, int], ClusterGraph]
     check_key: Callable[[str], ApiKey | None]
     check_token: Callable[[str], bool]
     document: Callable[[], dict[str, Any]]
+    decisions: DecisionReader

@@ -1,4 +1,4 @@
-"""What people decided shapes the clusters that detection looks at, as of its time, and none that training looks at."""
+"""What people decided shapes the clusters that detection looks at, as of its time."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DecisionSto
     return folder, store
 
 
-def look(folder: Path, decided: list[Pair] | None) -> Observed:
+def look(folder: Path, decided: list[Pair]) -> Observed:
     tables = LinkTables(folder / "links")
     with closing(SqliteLedger(folder / "ledger.sqlite")) as ledger:
         sync_tables(tables, ledger, quiet)
-        return observe(tables, ledger, LATER_MS, quiet, decided or ())
+        return observe(tables, ledger, LATER_MS, quiet, decided)
 
 
 def of(observed: Observed) -> dict[str, int]:
@@ -66,11 +66,6 @@ def test_a_decision_holds_from_its_moment_on(decided: tuple[Path, DecisionStore]
     assert before["x"] == before["y"] == -1
     assert after["a0"] == after["a1"] != after["a2"]
     assert after["x"] == after["y"] >= 0
-
-
-def test_a_look_for_training_knows_of_none(decided: tuple[Path, DecisionStore]) -> None:
-    folder, _ = decided
-    assert np.array_equal(look(folder, None).clusters, look(folder, []).clusters)
 
 
 def test_whom_people_said_to_belong_to_a_cluster_no_model_takes_out_of_it(decided: tuple[Path, DecisionStore]) -> None:

@@ -13,7 +13,9 @@ from flask.testing import FlaskClient
 
 from graphsvc import ui
 from graphsvc.api import problems, traffic
+from graphsvc.cases.decisions import DecisionStore
 from graphsvc.cases.keys import KeyStore
+from graphsvc.cases.shown import DecisionReader
 from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import load_settings
 from graphsvc.graph.connection import connect
@@ -31,6 +33,7 @@ class Site:
     app: flask.Flask
     reader: ResultsReader
     keys: KeyStore
+    decisions: DecisionStore
     key: str
 
     def client(self) -> FlaskClient:
@@ -61,8 +64,10 @@ def site(folder: Path, reader: ResultsReader, graph: Callable[[str, int], Cluste
     app = flask.Flask("pages", static_folder=None)
     problems.init_app(app)
     traffic.init_app(app)
-    app.register_blueprint(ui.blueprint(ui.Parts(reader, graph, keys.check, check_token, lambda: DOCUMENT)))
-    return Site(app, reader, keys, keys.create("analyst", ["read"]))
+    decisions = DecisionReader(DecisionStore(folder / "cases.sqlite"), keys)
+    parts = ui.Parts(reader, graph, keys.check, check_token, lambda: DOCUMENT, decisions)
+    app.register_blueprint(ui.blueprint(parts))
+    return Site(app, reader, keys, decisions.store, keys.create("analyst", ["read"]))
 
 
 @pytest.fixture(scope="session")

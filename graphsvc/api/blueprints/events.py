@@ -38,6 +38,7 @@ class LabelBatch(msgspec.Struct, frozen=True):
         body=(Event, EventBatch),
         body_types=(JSON, NDJSON),
         problems=(400, 413, 415, 422),
+        keyed=True,
     ),
 )
 def post_events() -> Any:

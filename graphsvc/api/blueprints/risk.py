@@ -49,6 +49,7 @@ class Done(Struct, frozen=True):
         Assessment,
         body=(EventRequest, AccountRequest),
         problems=(400, 404, 409, 413, 415, 422),
+        keyed=True,
     ),
 )
 def post_risk() -> Any:
