@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from gnn.kernels import near_in_time
+from gnn.kernels import by_identifier, near_in_time, sort_by_time
 from gnn.network import Network, column
+from gnn.threads import in_parts
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
@@ -46,14 +47,22 @@ class Incidence:
 
     @cached_property
     def by_time(self) -> Longs:
-        return np.lexsort((self.first_ms, self.identifier))
+        starts = self.identifier_starts
+        links: Longs = by_identifier(starts, self.identifier)
+        in_parts(len(self.degree), lambda first, last: sort_by_time(first, last, starts, self.first_ms, links))
+        return links
 
     @cached_property
     def near(self) -> tuple[Ints, Ints]:
         """int32[L] each: how many other links of the same identifier began within a day, and within a week, of each."""
-        starts, by_time = self.identifier_starts, self.by_time
-        day, week = (near_in_time(starts, by_time, self.first_ms, days * DAY_MS) for days in (1, 7))
-        return day, week
+        return self._near(DAY_MS), self._near(7 * DAY_MS)
+
+    def _near(self, window_ms: int) -> Ints:
+        starts, by_time, first_ms = self.identifier_starts, self.by_time, self.first_ms
+        out = np.zeros(len(first_ms), dtype=np.int32)
+        facts = (starts, by_time, first_ms, window_ms)
+        in_parts(len(self.degree), lambda first, last: near_in_time(first, last, *facts, out))
+        return out
 
     @cached_property
     def identifier_starts(self) -> Longs:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from gnn.adjacency import DAY_MS, Incidence, Ties, incidence, pair_ties, peer_ties
 from gnn.groups import MODEL_GROUPS
@@ -20,10 +19,12 @@ from gnn.kernels import (
     GROUP_COLUMNS,
     TIE_COLUMNS,
     group_evidence,
+    mean_ranks,
     tie_evidence,
 )
 from gnn.labels import Known
 from gnn.network import FACTS, Network, column
+from gnn.threads import each, in_parts
 
 Floats = npt.NDArray[np.float32]
 
@@ -63,13 +64,14 @@ def sources(network: Network, known: Known) -> Sources:
 
 
 def compute(given: Sources) -> Floats:
-    """float32[N, len(FEATURES)]; finite, and the same for the same account in whatever order accounts come."""
+    """float32[N, len(FEATURES)], then the network's own columns; finite, and the same for the same account in whatever
+    order accounts come."""
     out = np.zeros((given.network.account_count, len(FEATURES)), dtype=np.float32)
     start = 0
     for block in BLOCKS:
         block.fill(given, out[:, start : start + len(block.names)])
         start += len(block.names)
-    return out
+    return out if given.network.own is None else np.concatenate([out, given.network.own], axis=1)
 
 
 def own_facts(network: Network) -> Floats:
@@ -78,12 +80,12 @@ def own_facts(network: Network) -> Floats:
     A place means the same to a provider whose accounts send ten requests a day and to one whose send a thousand; a fact
     that nobody's log tells puts all accounts in the middle.
     """
-    return np.stack([_place(column(network.accounts, name, np.float32)) for name in OWN_FACTS])
+    return np.stack(each(OWN_FACTS, lambda name: _place(column(network.accounts, name, np.float32))))
 
 
 def _place(values: npt.NDArray[np.number]) -> Floats:
     """The share of accounts below each one, equals counting half."""
-    ranks: npt.NDArray[np.float64] = rankdata(values)
+    ranks: npt.NDArray[np.float64] = mean_ranks(np.argsort(values), values)
     return ((ranks - 0.5) / max(len(values), 1)).astype(np.float32)
 
 
@@ -106,26 +108,17 @@ def _groups(given: Sources, out: Floats) -> None:
     totals = [
         np.bincount(links.identifier, known_[links.account], minlength=size) for known_ in (known.bad, known.good)
     ]
-    group_evidence(
-        links.starts,
-        links.identifier,
-        links.degree,
-        links.strength,
-        links.group,
-        *links.near,
-        *totals,
-        known.bad,
-        known.good,
-        len(LINK_GROUPS),
-        out,
-    )
+    nodes = (links.starts, links.identifier, links.degree, links.strength, links.group)
+    facts = (*links.near, *totals, known.bad, known.good, len(LINK_GROUPS))
+    in_parts(links.accounts, lambda first, last: group_evidence(first, last, *nodes, *facts, out))
 
 
 def _ties(pick: Callable[[Sources], Ties]) -> Callable[[Sources, Floats], None]:
     def fill(given: Sources, out: Floats) -> None:
         ties, known = pick(given), given.known
         created = column(given.network.accounts, "created_ms", np.int64)
-        tie_evidence(ties.starts, ties.other, ties.weight, ties.groups, created, known.bad, known.good, DAY_MS, out)
+        facts = (ties.starts, ties.other, ties.weight, ties.groups, created, known.bad, known.good, DAY_MS)
+        in_parts(given.network.account_count, lambda first, last: tie_evidence(first, last, *facts, out))
 
     return fill
 

@@ -15,13 +15,60 @@ Floats = npt.NDArray[np.float32]
 
 GROUP_COLUMNS = ("best", "crowd", "count", "burst_day", "burst_week", "bad", "good")
 TIE_COLUMNS = ("count", "weight_max", "groups_mean", "near_day", "near_week", "bad", "good")
+_FEW = 32
+"""So many are sorted in place faster than by a call."""
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def near_in_time(starts: Longs, by_time: Longs, first_ms: Longs, window_ms: int) -> Ints:
-    """int32[L]: how many other links of the same identifier began within `window_ms` of each link."""
-    out = np.zeros(len(first_ms), dtype=np.int32)
-    for identifier in range(len(starts) - 1):
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def mean_ranks(order: Longs, values: npt.NDArray[np.number]) -> npt.NDArray[np.float64]:
+    """float64[N]: the rank of each value from 1, equals sharing the mean of theirs; `order` sorts the values."""
+    out = np.empty(len(values), dtype=np.float64)
+    first = 0
+    while first < len(order):
+        last = first + 1
+        while last < len(order) and values[order[last]] == values[order[first]]:
+            last += 1
+        for place in range(first, last):
+            out[order[place]] = 0.5 * (first + last + 1)
+        first = last
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def by_identifier(starts: Longs, identifier: Ints) -> Longs:
+    """int64[L]: the links of each identifier in turn, in their own order."""
+    room = starts[:-1].copy()
+    out = np.empty(len(identifier), dtype=np.int64)
+    for link in range(len(identifier)):
+        out[room[identifier[link]]] = link
+        room[identifier[link]] += 1
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def sort_by_time(first: int, last: int, starts: Longs, first_ms: Longs, links: Longs) -> None:
+    """Sort the `links` of each identifier from `first` to before `last` by time; equals keep their order."""
+    for identifier in range(first, last):
+        start, end = starts[identifier], starts[identifier + 1]
+        if end - start > _FEW:
+            mine = links[start:end].copy()
+            links[start:end] = mine[np.argsort(first_ms[mine], kind="mergesort")]
+            continue
+        for place in range(start + 1, end):
+            link, at = links[place], place
+            while at > start and first_ms[links[at - 1]] > first_ms[link]:
+                links[at] = links[at - 1]
+                at -= 1
+            links[at] = link
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def near_in_time(
+    first: int, last: int, starts: Longs, by_time: Longs, first_ms: Longs, window_ms: int, out: Ints
+) -> None:
+    """Fill `out` int32[L], of the links of the identifiers from `first` to before `last`, with how many other links of
+    the same identifier began within `window_ms` of each."""
+    for identifier in range(first, last):
         end = starts[identifier + 1]
         low = high = starts[identifier]
         for position in range(starts[identifier], end):
@@ -31,11 +78,21 @@ def near_in_time(starts: Longs, by_time: Longs, first_ms: Longs, window_ms: int)
             while high < end and first_ms[by_time[high]] <= now + window_ms:
                 high += 1
             out[by_time[position]] = high - low - 1
-    return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def seen_from_to(identifier: Ints, first_ms: Longs, last_ms: Longs, first: Longs, last: Longs) -> None:
+    """Lower `first` and raise `last`, int64[I] each, to the times of each identifier's links."""
+    for link in range(len(identifier)):
+        node = identifier[link]
+        first[node] = min(first[node], first_ms[link])
+        last[node] = max(last[node], last_ms[link])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def group_evidence(
+    first: int,
+    last: int,
     starts: Longs,
     identifier: Ints,
     degree: Ints,
@@ -50,9 +107,10 @@ def group_evidence(
     groups: int,
     out: Floats,
 ) -> None:
-    """Fill `out` float32[N, groups * 7] with GROUP_COLUMNS of each group; means are weighted by strength."""
+    """Fill `out` float32[N, groups * 7], of the accounts from `first` to before `last`, with GROUP_COLUMNS of each
+    group; means are weighted by strength."""
     sums = np.zeros((groups, 5), dtype=np.float64)
-    for account in range(len(starts) - 1):
+    for account in range(first, last):
         sums[:] = 0.0
         for link in range(starts[account], starts[account + 1]):
             node = identifier[link]
@@ -89,8 +147,10 @@ def mean_through_ties(starts: Longs, other: Ints, weight: Floats, fact: Floats, 
         out[account] = total / mass if mass > 0.0 else 0.0
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def tie_evidence(
+    first: int,
+    last: int,
     starts: Longs,
     other: Ints,
     weight: Floats,
@@ -101,12 +161,13 @@ def tie_evidence(
     day_ms: int,
     out: Floats,
 ) -> None:
-    """Fill `out` float32[N, 7] with TIE_COLUMNS."""
-    for account in range(len(starts) - 1):
+    """Fill `out` float32[N, 7], of the accounts from `first` to before `last`, with TIE_COLUMNS."""
+    sums = np.zeros(5, dtype=np.float64)
+    for account in range(first, last):
         ties = starts[account + 1] - starts[account]
         if ties == 0:
             continue
-        sums = np.zeros(5, dtype=np.float64)
+        sums[:] = 0.0
         for tie in range(starts[account], starts[account + 1]):
             node = other[tie]
             gap = abs(created_ms[node] - created_ms[account])

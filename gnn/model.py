@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gnn.cluster_stats import CLUSTER_FEATURES
-from gnn.dataset import NODE_FEATURES, Graph, GroupLinks
+from gnn.dataset import NODE_FEATURES, Graph, SharedLinks
 from gnn.features import LINK_GROUPS
 from gnn.groups import ABUSIVE_KINDS, KINDS
 from gnn.sparse import Aggregate, softmax
@@ -47,19 +47,18 @@ class Output:
 
 
 class GroupRound(nn.Module):
-    """account → identifier → account in one evidence group: [N, d] to [N, d]."""
+    """What the identifiers of one evidence group say, from the means over their accounts: [I, d] to [I, d]."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.aggregate = Aggregate()
         self.gather = nn.Linear(hidden, hidden)
         self.own = nn.Linear(len(NODE_FEATURES), hidden, bias=False)
         self.gate = nn.Linear(len(NODE_FEATURES), 1)
         self.spread = nn.Linear(hidden, hidden, bias=False)
 
-    def forward(self, h: Tensor, links: GroupLinks) -> Tensor:
-        state = torch.relu(self.gather(self.aggregate(h, links.gather)) + self.own(links.nodes))
-        out: Tensor = self.aggregate(self.spread(state * torch.sigmoid(self.gate(links.nodes))), links.spread)
+    def forward(self, accounts: Tensor, nodes: Tensor) -> Tensor:
+        state = torch.relu(self.gather(accounts) + self.own(nodes))
+        out: Tensor = self.spread(state * torch.sigmoid(self.gate(nodes)))
         return out
 
 
@@ -77,13 +76,24 @@ class Round(nn.Module):
 
     def forward(self, h: Tensor, graph: Graph) -> Tensor:
         out = self.own(h)
-        for name, links in graph.groups.items():
-            if not (self.training and torch.rand(()) < _HIDDEN_GROUPS):
-                out = out + self.groups[name](h, links)
+        if graph.shared is not None:
+            out += self._through_identifiers(h, graph.shared)
         for name, tie in graph.ties.items():
-            out = out + self.ties[name](self.aggregate(h, tie))
-        normed: Tensor = self.norm(h + self.dropout(torch.relu(out)))
+            out += self.ties[name](self.aggregate(h, tie))
+        normed: Tensor = self.norm(h + self.dropout(out.relu_()))
         return normed
+
+    def _through_identifiers(self, h: Tensor, links: SharedLinks) -> Tensor:
+        """account → identifier → account over all groups at once, as two sparse products cost far less than two a
+        group. In training, what some groups say is left out."""
+        accounts = self.aggregate(h, links.gather)
+        said = []
+        for name, rows in links.rows.items():
+            heard = not (self.training and torch.rand(()) < _HIDDEN_GROUPS)
+            mine = accounts[rows]
+            said.append(self.groups[name](mine, links.nodes[rows]) if heard else torch.zeros_like(mine))
+        out: Tensor = self.aggregate(torch.cat(said), links.spread)
+        return out
 
 
 class Readout(nn.Module):
@@ -141,7 +151,8 @@ class AccountNetwork(nn.Module):
         return x * kept / (1.0 - self.shape.hidden_features)
 
     def forward(self, graph: Graph) -> Output:
-        first: Tensor = self.encode(self._thinned(((graph.x - self.mean) / self.scale).clamp(-_CLIP, _CLIP)))
+        standard = (graph.x - self.mean).div_(self.scale).clamp_(-_CLIP, _CLIP)
+        first: Tensor = self.encode(self._thinned(standard))
         h = first
         for step in self.rounds:
             h = step(h, graph)

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     from torch_geometric.nn import MessagePassing
     from torch_geometric.utils import softmax, spmm
 
-__all__ = ["Aggregate", "csr", "device_of", "softmax"]
+__all__ = ["Aggregate", "compressed", "csr", "device_of", "softmax"]
 
 
 class Aggregate(MessagePassing):  # type: ignore[misc]
@@ -41,16 +41,26 @@ def csr(
     weights: npt.NDArray[np.floating],
     shape: tuple[int, int],
 ) -> Tensor:
-    """A sparse float32 matrix in compressed rows from coordinates in any order. Its indices are int32, with which
-    products take half the time."""
+    """A sparse float32 matrix in compressed rows from coordinates in any order."""
     matrix = coo_array((weights.astype(np.float32), (rows, columns)), shape=shape).tocsr()
     matrix.sort_indices()
+    return compressed(matrix.indptr, matrix.indices, matrix.data, shape)
+
+
+def compressed(
+    starts: npt.NDArray[np.integer],
+    columns: npt.NDArray[np.integer],
+    weights: npt.NDArray[np.floating],
+    shape: tuple[int, int],
+) -> Tensor:
+    """The sparse float32 matrix whose row r has `weights[starts[r]:starts[r + 1]]` in `columns` of the same places. Its
+    indices are int32, with which products take half the time."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch calls its compressed format a beta on first use
         return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int32)),
-            torch.from_numpy(matrix.indices.astype(np.int32)),
-            torch.from_numpy(matrix.data),
+            torch.from_numpy(starts.astype(np.int32)),
+            torch.from_numpy(columns.astype(np.int32)),
+            torch.from_numpy(weights.astype(np.float32)),
             size=shape,
             check_invariants=False,
         )

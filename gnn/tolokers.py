@@ -75,7 +75,7 @@ def _graph(facts: Floats, edges: npt.NDArray[np.int64]) -> Graph:
     x = np.concatenate([facts, *_neighbour_facts(facts, source, other), np.log1p(degree)[:, None]], axis=1)
     return Graph(
         x=torch.from_numpy(x.astype(np.float32)),
-        groups={},
+        shared=None,
         ties={"peer": csr(source, other, 1.0 / np.maximum(degree, 1)[source], (count, count))},
         cluster=torch.full((count,), -1, dtype=torch.int64),
         cluster_stats=torch.zeros(0, len(CLUSTER_FEATURES)),
