@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 import xgboost
 
+from gnn.attributes import Attribute
 from gnn.calibrate import Interval, Platt
 from gnn.dataset import Graph
 from gnn.groups import ABUSIVE_KINDS
@@ -27,8 +28,9 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Model:
-    """`features` are the names of the columns that the networks read; `notes` (configuration, data window, metrics)
-    go into the manifest as they are. `version` is empty until the model is saved."""
+    """`features` are the names of the columns that the networks read, those of `attributes` follow them; `notes`
+    (configuration, data window, metrics) go into the manifest as they are. `version` is empty until the model is
+    saved."""
 
     networks: tuple[AccountNetwork, ...]
     trees: tuple[xgboost.Booster, ...]
@@ -40,6 +42,7 @@ class Model:
     head: Head
     notes: Mapping[str, Any]
     version: str = ""
+    attributes: tuple[Attribute, ...] = ()
 
 
 @dataclass(frozen=True)

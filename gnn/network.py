@@ -60,6 +60,15 @@ LABEL_SCHEMA = pa.schema(
         ("confidence", pa.float32()),
     ]
 )
+ATTRIBUTE_SCHEMA = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("name", pa.string()),
+        ("last", pa.float64()),
+        ("mean", pa.float64()),
+        ("text", pa.string()),
+    ]
+)
 PAIR_SCHEMA = pa.schema([("a", pa.int32()), ("b", pa.int32()), ("bits", pa.float32()), ("groups", pa.int16())])
 PEER_SCHEMA = pa.schema(
     [
@@ -88,6 +97,8 @@ class Network:
     pairs        PAIR_SCHEMA, a < b, accounts with enough shared evidence
     clusters     int32[accounts], the account's cluster or -1
     labels       LABEL_SCHEMA
+    attributes   ATTRIBUTE_SCHEMA, what the log's owner tells of accounts beside that
+    own          float32[accounts, K], attributes as a model reads them, see gnn.attributes
     """
 
     as_of_ms: int
@@ -98,6 +109,8 @@ class Network:
     pairs: pa.Table
     clusters: npt.NDArray[np.int32]
     labels: pa.Table = field(default_factory=no_labels)
+    attributes: pa.Table = field(default_factory=ATTRIBUTE_SCHEMA.empty_table)
+    own: npt.NDArray[np.float32] | None = None
 
     @property
     def account_count(self) -> int:

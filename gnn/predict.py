@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from gnn.attributes import with_attributes
 from gnn.dataset import build
 from gnn.ensemble import Model, run
 from gnn.groups import ABUSIVE_KINDS, KINDS
@@ -37,6 +38,7 @@ class Prediction:
 
 def predict(model: Model, network: Network) -> Prediction:
     """Judge every account and cluster of a network, on the CPU."""
+    network = with_attributes(network, model.attributes)
     raw = run(model.networks, model.trees, build(network, known(network)))
     logits = np.stack([abusive_logit(torch.from_numpy(kinds)).numpy() for kinds in raw.kinds])
     mean = logits.mean(axis=0)

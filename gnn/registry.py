@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gnn.attributes import from_manifest, to_manifest
 from gnn.calibrate import Interval, Platt
 from gnn.ensemble import Model
 from gnn.errors import ModelError
@@ -36,6 +37,7 @@ def save(model: Model, folder: Path) -> str:
         "head_features": list(HEAD_FEATURES),
         "shape": asdict(model.shape),
         "networks": len(model.networks),
+        "attributes": to_manifest(model.attributes),
         "calibration": {"account": asdict(model.account), "cluster": asdict(model.cluster)},
         "notes": json.loads(json.dumps(dict(model.notes))),
     }
@@ -65,6 +67,7 @@ def load(folder: Path) -> Model:
         head=Head.of(version, _part(tensors, "head.")),
         notes=manifest["notes"],
         version=version,
+        attributes=from_manifest(manifest.get("attributes", ())),
     )
 
 

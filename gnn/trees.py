@@ -91,6 +91,7 @@ def fit_folds(views: Sequence[View], folds: int, config: TreeConfig) -> tuple[xg
     weight = np.concatenate([view.weight for view in views])
     fold = np.concatenate([view.fold for view in views])
     directions = [direction(name) for name in FEATURES]
+    directions += [0] * (x.shape[1] - len(directions))
     return tuple(
         fit_trees(x[fold != k], abusive[fold != k], weight[fold != k], config, directions) for k in range(folds)
     )

@@ -6,10 +6,16 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from graphsvc.errors import BadUsage
 
@@ -36,7 +42,15 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(16 * 2**20, ge=1024)
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="What detection queries the link tables with.")
     spark_heap: str = Field("2g", description="Heap of Spark, where that is the engine.")
+    attributes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Attributes of events that a model trained here has as features, with commas."
+    )
     detect_every_s: float = Field(60.0, gt=0, description="How often the worker looks for clusters.")
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _with_commas(cls, given: object) -> object:
+        return tuple(name.strip() for name in given.split(",") if name.strip()) if isinstance(given, str) else given
 
     @classmethod
     def settings_customise_sources(

@@ -55,7 +55,7 @@ def proposal(source: str) -> str:
     if any(one.decimal_comma for one in shapes):
         form = msgspec.structs.replace(form, decimal=",")
     text = "\n".join(_Proposal(Path(source).name, len(cells), form, shapes).lines()) + "\n"
-    if not any(line.startswith("# TIME?") for line in text.splitlines()):
+    if "\n[[" in text and "# TIME?" not in text:
         parse_mapping(text)
     return text
 
@@ -275,8 +275,8 @@ class _Proposal:
                 lines.append(f'{_key(self._take(one).name)} = {{ column = {_quoted(one.name)}, as = "{sort}" }}')
         if lines:
             yield ""
-            yield "# Features of a model only where the setting GRAPHSVC_ATTRIBUTES names them. Leave out what is only known"
-            yield "# afterwards."
+            yield "# Features of a model only where the setting GRAPHSVC_ATTRIBUTES names them. Leave out what is known"
+            yield "# only afterwards."
             yield "[event.attributes]"
             yield from lines
 
@@ -292,8 +292,8 @@ class _Proposal:
         mark = "" if sure else "# "
         yield ""
         if decided is None:
-            yield f"# {label.name} looks like a label, but no column tells when it was decided: it counts from then on. With"
-            yield "# the time of the event itself, a model would know at once what people found out weeks later."
+            yield f"# {label.name} looks like a label, but no column tells when it was decided: it counts from then on."
+            yield "# With the time of the event itself, a model would know at once what people found out weeks later."
         if not all(meaning.values()):
             yield f"# {label.name} looks like a label, but which of its values mean abuse is for you to say."
         yield f"{mark}[[label]]"

@@ -105,5 +105,19 @@ TYPES = {
 }
 VERDICTS = {
     "abusive": ("1", "true", "t", "yes", "y", "fraud", "fraudulent", "abusive", "abuse", "bad", "banned", "illicit"),
-    "benign": ("0", "false", "f", "no", "n", "legit", "legitimate", "genuine", "benign", "good", "ok", "licit"),
+    "benign": (
+        "0",
+        "false",
+        "f",
+        "no",
+        "n",
+        "legit",
+        "legitimate",
+        "genuine",
+        "benign",
+        "good",
+        "ok",
+        "licit",
+        "false_alarm",
+    ),
 }

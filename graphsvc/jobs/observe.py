@@ -72,6 +72,7 @@ class Observed:
             pairs=self.pairs,
             clusters=self.clusters,
             labels=self.labels,
+            attributes=view.attributes,
         )
 
 
@@ -122,7 +123,14 @@ def observed(
 
 def view_of(network: Network) -> LinkView:
     """The links that a network was made of."""
-    return LinkView(network.as_of_ms, network.accounts, network.identifiers, network.links, network.peers)
+    return LinkView(
+        as_of_ms=network.as_of_ms,
+        accounts=network.accounts,
+        identifiers=network.identifiers,
+        links=network.links,
+        peers=network.peers,
+        attributes=network.attributes,
+    )
 
 
 def label_table(view: LinkView, labels: Sequence[LabelRecord]) -> pa.Table:

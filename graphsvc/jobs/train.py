@@ -15,7 +15,8 @@ import msgspec
 from pydantic import SecretStr
 
 from graphsvc.config import Settings
-from graphsvc.errors import BadInput
+from graphsvc.errors import BadInput, BadUsage
+from graphsvc.events.protected import is_protected
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.jobs.models import keep_model
 from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, observed, quiet, sync_tables, view_of
@@ -65,6 +66,7 @@ class Worlds:
 
 def train_on_ledger(settings: Settings, as_of_ms: int | None, seed: int, report: Report) -> tuple[str, Model]:
     """Trains on the labels decided by `as_of_ms`, puts the model in use, and returns its version and the model."""
+    _refuse_protected(settings.attributes)
     examples = _examples(settings, as_of_ms, "", report)
     labelled = examples[-1].outcomes.num_rows
     if labelled < LABELS_NEEDED:
@@ -72,7 +74,16 @@ def train_on_ledger(settings: Settings, as_of_ms: int | None, seed: int, report:
             f"Only {labelled} labels are known by that time; training needs {LABELS_NEEDED} or more.",
             hint="Ingest labels (graphsvc ingest --labels FILE), or learn from worlds (graphsvc train --simulated).",
         )
-    return _train(settings, examples, seed, report)
+    return _train(settings, examples, seed, report, settings.attributes)
+
+
+def _refuse_protected(attributes: Sequence[str]) -> None:
+    name = next((one for one in attributes if is_protected(one)), None)
+    if name is not None:
+        raise BadUsage(
+            f"The attribute {name!r} tells where a person is from, what they speak or are called.",
+            hint="That is never a feature: take it out of GRAPHSVC_ATTRIBUTES.",
+        )
 
 
 def train_on_worlds(settings: Settings, worlds: Worlds, seed: int, report: Report) -> tuple[str, Model]:
@@ -149,12 +160,15 @@ def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Repo
     return examples
 
 
-def _train(settings: Settings, examples: Sequence[Example], seed: int, report: Report) -> tuple[str, Model]:
+def _train(
+    settings: Settings, examples: Sequence[Example], seed: int, report: Report, attributes: tuple[str, ...] = ()
+) -> tuple[str, Model]:
     from gnn.errors import ModelError
     from gnn.train import train
 
+    config = dataclasses.replace(_config(len(examples), seed), attributes=attributes)
     try:
-        model = train(examples, _config(len(examples), seed), lambda step, share: report(step, 0.5 + 0.5 * share))
+        model = train(examples, config, lambda step, share: report(step, 0.5 + 0.5 * share))
     except ModelError as error:
         raise BadInput(error.message, hint=error.hint) from None
     return keep_model(model, settings.places.create()), model

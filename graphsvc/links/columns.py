@@ -1,10 +1,10 @@
-"""Ledger records as columns: one wide row an event, one long row an identifier seen, one row a peer named, and one row
-an identifier that says what its key stands for."""
+"""Ledger records as columns: one wide row an event, one long row an identifier seen, one row a peer named, one row an
+identifier that says what its key stands for, and one row an attribute given."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain
 
@@ -68,6 +68,18 @@ PEERS = pa.schema(
     ]
 )
 
+ATTRIBUTES = pa.schema(
+    [
+        ("account_key", pa.int64()),
+        ("occurred_ms", pa.int64()),
+        ("name", pa.string()),
+        ("number", pa.float64()),
+        ("text", pa.string()),
+    ]
+)
+ATTRIBUTE_MAX = 1e18
+"""Larger numbers are cut to this, so that sums of them are exact decimals."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -77,6 +89,7 @@ class Columns:
     identifiers: pa.Table
     peers: pa.Table
     names: pa.Table
+    attributes: pa.Table = field(default_factory=ATTRIBUTES.empty_table)
 
     def parts(self) -> tuple[tuple[str, pa.Table], ...]:
         return (
@@ -84,6 +97,7 @@ class Columns:
             ("identifiers", self.identifiers),
             ("peers", self.peers),
             ("names", self.names),
+            ("attributes", self.attributes),
         )
 
 
@@ -108,7 +122,10 @@ def columns_of(batch: Sequence[Stored]) -> Columns:
         account_key,
     ]
     identifiers = _identifiers(batch, offset, account, occurred, account_key)
-    return Columns(_table(events, EVENTS), identifiers, _peers(batch, offset, account, occurred), _names(identifiers))
+    peers = _peers(batch, offset, account, occurred)
+    return Columns(
+        _table(events, EVENTS), identifiers, peers, _names(identifiers), _attributes(records, account_key, occurred)
+    )
 
 
 def sketch_key(sketch: bytes) -> int:
@@ -138,6 +155,20 @@ def _peers(batch: Sequence[Stored], offset: Int64s, account: pa.Array, occurred:
     flat = list(chain.from_iterable(groups))
     targets, types, weights = [p.account_id for p in flat], [p.type for p in flat], [p.weight for p in flat]
     return _table([offset[row], account.take(pa.array(row)), targets, types, weights, occurred[row]], PEERS)
+
+
+def _attributes(records: Sequence[Record], account_key: Int64s, occurred: Int64s) -> pa.Table:
+    """Numbers and truths (0 or 1) in `number`, all else in `text`; what was given as null is left out."""
+    given = [[(name, value) for name, value in record.attributes.items() if value is not None] for record in records]
+    row = np.repeat(np.arange(len(given)), [len(one) for one in given])
+    flat = list(chain.from_iterable(given))
+    numbers = [None if isinstance(value, str) else _bounded(float(value)) for _, value in flat]
+    texts = [value if isinstance(value, str) else None for _, value in flat]
+    return _table([account_key[row], occurred[row], [name for name, _ in flat], numbers, texts], ATTRIBUTES)
+
+
+def _bounded(number: float) -> float:
+    return min(max(number, -ATTRIBUTE_MAX), ATTRIBUTE_MAX)
 
 
 def _traits(records: Sequence[Record]) -> list[list[object]]:

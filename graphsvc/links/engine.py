@@ -15,7 +15,7 @@ from typing import Literal, Protocol, Self
 import duckdb
 import pyarrow as pa
 
-from graphsvc.links.segments import SCHEMAS
+from graphsvc.links.segments import SCHEMAS, files_of
 
 Name = Literal["duckdb", "spark"]
 THREADS = 2
@@ -88,7 +88,7 @@ class DuckDatabase:
     def open(self, segments: Sequence[Path], as_of_ms: int) -> None:
         for name, schema in SCHEMAS:
             self.register(f"no_{name}", schema.empty_table())
-            files = [str(segment / f"{name}.parquet") for segment in segments]
+            files = [str(file) for file in files_of(segments, name)]
             source = f"read_parquet({_literals(files)})" if files else f"no_{name}"
             by_then = f"WHERE occurred_ms <= {int(as_of_ms)}" if "occurred_ms" in schema.names else ""
             self.execute(f"CREATE VIEW {name} AS SELECT * FROM {source} {by_then}")  # noqa: S608

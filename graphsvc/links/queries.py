@@ -189,6 +189,19 @@ ORDER BY source, target, peers.type
 """
 """A peer that no event by then names as its account is left out until one does."""
 
+ATTRIBUTES = """
+SELECT account.account_id, given.name, max(given.number) FILTER (WHERE given.occurred_ms = newest.last_ms) AS last,
+    CAST(sum(CAST(given.number AS DECIMAL(38, 9))) AS DOUBLE) / count(given.number) AS mean,
+    max(given.text) FILTER (WHERE given.occurred_ms = newest.last_ms) AS text
+FROM attributes AS given
+JOIN (SELECT account_key, name, max(occurred_ms) AS last_ms FROM attributes GROUP BY account_key, name) AS newest
+    ON newest.account_key = given.account_key AND newest.name = given.name
+JOIN account ON account.account_key = given.account_key
+GROUP BY account.account_id, given.name
+ORDER BY account.account_id, given.name
+"""
+"""Of several values at an account's last moment the largest counts; sums of decimals are exact in any order."""
+
 ACTS = f"""
 SELECT account.row AS account, occurred_ms
 FROM events JOIN account USING (account_key) WHERE {OWN_ACT}

@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from graphsvc.links.columns import EVENTS, IDENTIFIERS, NAMES, PEERS, Columns
+from graphsvc.links.columns import ATTRIBUTES, EVENTS, IDENTIFIERS, NAMES, PEERS, Columns
 
 NAME = re.compile(r"(\d{15})-(\d{15})")
 UNFINISHED = ".unfinished-"
@@ -77,6 +77,8 @@ def place(folder: Path, segment: Segment, columns: Columns) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     for name, table in columns.parts():
+        if name in OPTIONAL and not table.num_rows:
+            continue
         path = unfinished / f"{name}.parquet"
         pq.write_table(table, path, compression="zstd", compression_level=1)
         _flush(path)
@@ -115,11 +117,26 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(folder / segment.name)
 
 
-SCHEMAS = (("events", EVENTS), ("identifiers", IDENTIFIERS), ("peers", PEERS), ("names", NAMES))
+SCHEMAS = (
+    ("events", EVENTS),
+    ("identifiers", IDENTIFIERS),
+    ("peers", PEERS),
+    ("names", NAMES),
+    ("attributes", ATTRIBUTES),
+)
+OPTIONAL = frozenset({"attributes"})
+"""Files that a segment lacks where it has no rows of them: most deployments have none at all."""
+
+
+def files_of(segments: Iterable[Path], name: str) -> list[Path]:
+    """The files of one name of these segments' folders."""
+    files = [segment / f"{name}.parquet" for segment in segments]
+    return [file for file in files if file.exists()] if name in OPTIONAL else files
 
 
 def _joined(folder: Path, parts: list[Segment], name: str, schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables(pq.read_table(folder / part.name / f"{name}.parquet", schema=schema) for part in parts)
+    files = files_of((folder / part.name for part in parts), name)
+    return pa.concat_tables([schema.empty_table(), *(pq.read_table(file, schema=schema) for file in files)])
 
 
 def _superseded_long_ago(folder: Path, segment: Segment, kept: list[Segment]) -> bool:

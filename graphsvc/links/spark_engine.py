@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from graphsvc.errors import Unavailable
 from graphsvc.links.engine import THREADS
-from graphsvc.links.segments import SCHEMAS
+from graphsvc.links.segments import SCHEMAS, files_of
 from graphsvc.links.spark_jvm import Jvm
 
 if TYPE_CHECKING:
@@ -102,12 +102,13 @@ class SparkDatabase:
 
     def open(self, segments: Sequence[Path], as_of_ms: int) -> None:
         for name, schema in SCHEMAS:
-            if not segments:
+            files = files_of(segments, name)
+            if not files:
                 self.register(name, schema.empty_table())
                 continue
             by_then = f"occurred_ms <= {int(as_of_ms)}" if "occurred_ms" in schema.names else "true"
             with _told():
-                read = self._session.read.parquet(*(str(segment / f"{name}.parquet") for segment in segments))
+                read = self._session.read.parquet(*(str(file) for file in files))
                 read.where(by_then).createOrReplaceTempView(name)
 
     def execute(self, statement: str) -> None:

@@ -21,6 +21,16 @@ from graphsvc.links.families import families_of, family_id, sketches_of
 from graphsvc.links.weights import bits_of
 
 TIMINGS = timing.SCHEMA
+ATTRIBUTES = pa.schema(
+    [
+        ("account_id", pa.string()),
+        ("name", pa.string()),
+        ("last", pa.float64()),
+        ("mean", pa.float64()),
+        ("text", pa.string()),
+    ]
+)
+"""The last value and the mean of an account's numbers (truths are 0 and 1), and its last text."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,7 @@ class LinkView:
     - identifiers: type, id, degree (accounts, int32), bits (float32, after the hub discount), first_ms; by type and id.
     - links: account and identifier (int32 rows of those tables), first_ms, last_ms, count (int32); by both rows.
     - peers: source and target (int32 rows of accounts), type, weight (float32, the largest), first_ms; by all three.
+    - attributes: ATTRIBUTES, what events said of accounts in names of the caller's own; by account_id and name.
     - timings: TIMINGS, pairs of accounts whose events follow each other beyond chance; by a, b and reason.
     - names: by which ids new records call a running conversation, its int32 row of identifiers, and the organisation
       that all its accounts have in common, or null; by name.
@@ -43,6 +54,7 @@ class LinkView:
     peers: pa.Table
     timings: pa.Table = field(default_factory=TIMINGS.empty_table)
     names: pa.Table = field(default_factory=conversations.NAMES.empty_table)
+    attributes: pa.Table = field(default_factory=ATTRIBUTES.empty_table)
 
 
 def view_of(segments: Sequence[Path], as_of_ms: int, engine: Engine = DUCKDB) -> LinkView:
@@ -90,6 +102,7 @@ def made(database: Database, as_of_ms: int, prompts: Callable[[Database], None])
         peers=database.table(queries.PEERS),
         timings=timing.timings(database),
         names=conversations.named(database),
+        attributes=database.table(queries.ATTRIBUTES).cast(ATTRIBUTES),
     )
 
 
