@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import xgboost
 from torch import Tensor
 from torch.nn import functional
 
+from gnn.attributes import fit_attributes, with_attributes
 from gnn.calibrate import Platt, fit_interval, fit_platt
 from gnn.ensemble import Model, run
 from gnn.errors import ModelError
@@ -43,7 +44,8 @@ Progress = Callable[[str, float], None]
 class TrainConfig:
     """How to train. `folds` networks, each with one fold of operators held out; `steps` full-batch updates of each at
     most, ending `patience` evaluations after the best; `hidden_shares` of known labels hidden in the views;
-    `unlabelled_weight` of an unlabelled account beside a labelled one; `device` cpu, cuda or auto."""
+    `unlabelled_weight` of an unlabelled account beside a labelled one; `device` cpu, cuda or auto; `attributes` of the
+    networks that are features."""
 
     seed: int = 0
     hidden: int = 48
@@ -59,6 +61,7 @@ class TrainConfig:
     unlabelled_weight: float = 0.1
     cluster_weight: float = 0.5
     device: str = "auto"
+    attributes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,15 @@ def train(examples: Sequence[Example], config: TrainConfig, progress: Progress) 
     if not examples:
         raise _nothing_to_learn()
     progress("reading networks", 0.0)
+    attributes = fit_attributes([example.network for example in examples], config.attributes)
+    examples = [replace(one, network=with_attributes(one.network, attributes)) for one in examples]
     views = views_of(examples, config.folds, config.hidden_shares, config.unlabelled_weight, config.seed)
     if not any((view.weight[view.targets.abusive] > 0).any() for view in views):
         raise _nothing_to_learn()
     if not any((view.weight[~view.targets.abusive] > 0).any() for view in views):
         raise _nothing_to_learn()
-    shape = Shape(len(FEATURES), config.hidden, config.rounds, config.dropout)
+    own = sum(len(attribute.columns) for attribute in attributes)
+    shape = Shape(len(FEATURES) + own, config.hidden, config.rounds, config.dropout)
     networks = []
     for fold in range(config.folds):
 
@@ -94,7 +100,7 @@ def train(examples: Sequence[Example], config: TrainConfig, progress: Progress) 
 
         networks.append(_fit(views, shape, fold, config, told))
     progress("calibrating", 0.85)
-    model = _calibrated(tuple(networks), shape, examples, views, config)
+    model = replace(_calibrated(tuple(networks), shape, examples, views, config), attributes=attributes)
     progress("trained", 1.0)
     return model
 
