@@ -8,12 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from gnn.dataset import build
 from gnn.ensemble import Model, run
-from gnn.labels import known
 from gnn.model import abusive_logit
 from gnn.network import Network
-from gnn.predict import predict
+from gnn.predict import graph_of, predict
 from gnn.trees import tree_logits
 
 Floats = npt.NDArray[np.float32]
@@ -38,7 +36,7 @@ def by_trees(model: Model, network: Network) -> Judgement:
     """The model's boosted trees alone: the mean of their log odds, a cluster's being that of its members. They read the
     same features as the networks and know clusters only through them. The whole model's calibration is applied, which
     keeps the order and was fitted on the mean of trees and networks."""
-    x = build(network, known(network)).x.numpy()
+    x = graph_of(model, network).x.numpy()
     logits = np.mean([tree_logits(trees, x) for trees in model.trees], axis=0)
     return Judgement(
         model.account.probability(logits),
@@ -48,7 +46,7 @@ def by_trees(model: Model, network: Network) -> Judgement:
 
 def by_network(model: Model, network: Network) -> Judgement:
     """The model's graph networks alone, under the whole model's calibration."""
-    raw = run(model.networks, (), build(network, known(network)))
+    raw = run(model.networks, (), graph_of(model, network))
     logits = np.stack([abusive_logit(torch.from_numpy(kinds)).numpy() for kinds in raw.kinds])
     return Judgement(
         model.account.probability(raw.account.mean(axis=0)), model.cluster.probability(logits.mean(axis=0))

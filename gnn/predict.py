@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from gnn.attributes import with_attributes
-from gnn.dataset import build
+from gnn.dataset import Graph, build
 from gnn.ensemble import Model, run
 from gnn.groups import ABUSIVE_KINDS, KINDS
 from gnn.labels import known
@@ -36,10 +36,14 @@ class Prediction:
     cluster_kind: list[str]
 
 
+def graph_of(model: Model, network: Network) -> Graph:
+    """The network as the model reads it."""
+    return build(with_attributes(network, model.attributes), known(network))
+
+
 def predict(model: Model, network: Network) -> Prediction:
     """Judge every account and cluster of a network, on the CPU."""
-    network = with_attributes(network, model.attributes)
-    raw = run(model.networks, model.trees, build(network, known(network)))
+    raw = run(model.networks, model.trees, graph_of(model, network))
     logits = np.stack([abusive_logit(torch.from_numpy(kinds)).numpy() for kinds in raw.kinds])
     mean = logits.mean(axis=0)
     probability = model.cluster.probability(mean)
