@@ -44,7 +44,7 @@ def scores_at_ages(settings: Settings, looks: Iterable[Look], end_ms: int, repor
     with closing(open_ledger(settings)) as ledger:
         tables = LinkTables(places.links)
         labels = [stored.label for stored in ledger.labels(end_ms)]
-        story = Story.of(tables.view(end_ms), tables.bans(end_ms), labels)
+        story = Story.of(tables.lives(end_ms), tables.bans(end_ms), labels)
     return replayed(Head.load(places.active_model), story, looks, end_ms, report)
 
 

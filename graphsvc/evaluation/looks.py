@@ -15,6 +15,7 @@ from graphsvc.config import Settings
 from graphsvc.jobs.observe import Report, observe, quiet
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
+from graphsvc.links.view import LinkView
 
 if TYPE_CHECKING:
     from gnn.ensemble import Model
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Look:
     """What detection says as of `as_of_ms`: of N accounts `score` float32[N] and `clusters` int64[N] (-1 for none), of
-    C clusters `probability` float32[C] and `kinds`."""
+    C clusters `probability` float32[C] and `kinds`; and what it was said of."""
 
     as_of_ms: int
     account_ids: list[str]
@@ -31,6 +32,7 @@ class Look:
     clusters: npt.NDArray[np.int64]
     probability: npt.NDArray[np.float32]
     kinds: list[str]
+    view: LinkView
     network: Network
 
 
@@ -55,7 +57,8 @@ def looks(settings: Settings, model: Model, at_ms: Sequence[int], report: Report
         tables = LinkTables(settings.places.links)
         for number, moment_ms in enumerate(at_ms):
             report(f"look {number + 1} of {len(at_ms)}", number / len(at_ms))
-            network = observe(tables, ledger, moment_ms, quiet).network
+            observed = observe(tables, ledger, moment_ms, quiet)
+            network = observed.network
             said = predict(model, network)
             yield Look(
                 as_of_ms=moment_ms,
@@ -64,5 +67,6 @@ def looks(settings: Settings, model: Model, at_ms: Sequence[int], report: Report
                 clusters=said.clusters.astype(np.int64),
                 probability=said.cluster_probability,
                 kinds=said.cluster_kind,
+                view=observed.view,
                 network=network,
             )

@@ -13,8 +13,7 @@ import pyarrow.compute as pc
 
 from gnn.network import column
 from graphsvc.events.record import Identifier, LabelRecord, Record
-from graphsvc.jobs.observe import view_of
-from graphsvc.links.view import LinkView
+from graphsvc.links.told import Lives
 from graphsvc.risk.answer import RiskCluster
 from graphsvc.risk.base import Detected, base_of, empty_base
 from graphsvc.risk.index import Index
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 BIRTH, LINKS, BAN, LABEL, LOOK, ASK = range(6)
 """What happens, in the order in which it happens within one millisecond: an account's first event with what it tells,
 later events that tell something new, bans, labels, a look at the whole network, an account asked for."""
-NOT_IN_EVENTS = pa.array(["prompt_family", "prompt_frame"])
-"""Identifiers that no event names: only a look at the whole network finds them."""
+SEPARATOR = "\0"
+"""Between type and id; no type holds it."""
 
 Longs = npt.NDArray[np.int64]
 
@@ -46,38 +45,40 @@ class Plan(NamedTuple):
 
 @dataclass(frozen=True)
 class Story:
-    """A log as far as the index reads it. `born_ms` int64[N] when each account's first own event occurred; `account`
-    and `identifier` rows of links and `first_ms` when each began, by account and time; `starts` int64[N+1]. `bans` have
-    account_id, occurred_ms and action."""
+    """A log as far as the index reads it. `born_ms` int64[N] when each account's first own event occurred. Records by
+    account and time: `account` row and `at_ms` int64[R] of each, and what it named, rows of `identifiers` `named[
+    start[r]:start[r + 1]]`; those of account a are `first[a]` to `first[a + 1]`. `bans` have account_id, occurred_ms
+    and action."""
 
     account_ids: list[str]
     born_ms: Longs
     identifiers: list[Identifier]
     account: Longs
-    identifier: Longs
-    first_ms: Longs
-    starts: Longs
+    at_ms: Longs
+    named: Longs
+    start: Longs
+    first: Longs
     bans: pa.Table
     labels: list[LabelRecord]
 
     @staticmethod
-    def of(view: LinkView, bans: pa.Table, labels: Sequence[LabelRecord]) -> Story:
-        """From the view at the end: a link's first moment is what a replay needs, since to see it again changes
-        nothing."""
-        links = view.links
-        named = ~pc.is_in(view.identifiers["type"], value_set=NOT_IN_EVENTS).to_numpy()
-        kept = named[links["identifier"].to_numpy()]
-        account, first = (column(links, name, np.int64)[kept] for name in ("account", "first_ms"))
-        order = np.lexsort((first, account))
-        types, ids = view.identifiers["type"].to_pylist(), view.identifiers["id"].to_pylist()
+    def of(lives: Lives, bans: pa.Table, labels: Sequence[LabelRecord]) -> Story:
+        """What records named is told as they named it: what a conversation came to be called, or whose organisation it
+        stayed in, is known later."""
+        told = lives.told["told"].combine_chunks()
+        names = pc.binary_join_element_wise(told.flatten().field("type"), told.flatten().field("id"), SEPARATOR)
+        coded = names.dictionary_encode()
+        account = pc.index_in(lives.told["account_id"], value_set=lives.accounts["account_id"])
+        rows = account.to_numpy().astype(np.int64)
         return Story(
-            account_ids=view.accounts["account_id"].to_pylist(),
-            born_ms=column(view.accounts, "first_ms", np.int64),
-            identifiers=[Identifier(kind, name) for kind, name in zip(types, ids, strict=True)],
-            account=account[order],
-            identifier=column(links, "identifier", np.int64)[kept][order],
-            first_ms=first[order],
-            starts=np.searchsorted(account[order], np.arange(len(view.accounts) + 1)),
+            account_ids=lives.accounts["account_id"].to_pylist(),
+            born_ms=column(lives.accounts, "born_ms", np.int64),
+            identifiers=[Identifier(*name.split(SEPARATOR, 1)) for name in coded.dictionary.to_pylist()],
+            account=rows,
+            at_ms=column(lives.told, "occurred_ms", np.int64),
+            named=coded.indices.to_numpy().astype(np.int64),
+            start=told.offsets.to_numpy().astype(np.int64),
+            first=np.searchsorted(rows, np.arange(len(lives.accounts) + 1)),
             bans=bans,
             labels=sorted(labels, key=lambda label: (label.decided_ms, label.account_id, label.source, label.verdict)),
         )
@@ -86,13 +87,13 @@ class Story:
         """All that happens by `end_ms`; of equal moments and kinds in the order of rows."""
         rows = np.arange(len(self.account_ids))
         new = np.ones(len(self.account), dtype=np.bool_)
-        new[1:] = (np.diff(self.account) != 0) | (np.diff(self.first_ms) != 0)
-        new &= self.first_ms != self.born_ms[self.account]
+        new[1:] = (np.diff(self.account) != 0) | (np.diff(self.at_ms) != 0)
+        new &= self.at_ms != self.born_ms[self.account]
         banned = column(self.bans, "occurred_ms", np.int64)
         decided = np.array([label.decided_ms for label in self.labels], dtype=np.int64)
         parts = [
             _part(self.born_ms, BIRTH, rows),
-            _part(self.first_ms[new], LINKS, self.account[new]),
+            _part(self.at_ms[new], LINKS, self.account[new]),
             _part(banned, BAN, np.arange(len(banned))),
             _part(decided, LABEL, np.arange(len(decided))),
             *(_part(self.born_ms + age, ASK, rows, number) for number, age in enumerate(ages_ms, start=1)),
@@ -102,11 +103,12 @@ class Story:
         order = due[np.lexsort((whole.age[due], whole.row[due], whole.kind[due], whole.at_ms[due]))]
         return Plan(*(part[order] for part in whole))
 
-    def told(self, row: int, at_ms: int) -> tuple[Identifier, ...]:
-        """The identifiers that were first seen with an account at that moment."""
-        start, end = self.starts[row], self.starts[row + 1]
-        low, high = start + np.searchsorted(self.first_ms[start:end], (at_ms, at_ms + 1))
-        return tuple(self.identifiers[place] for place in self.identifier[low:high].tolist())
+    def told(self, row: int, at_ms: int) -> list[tuple[Identifier, ...]]:
+        """What the records of an account named at that moment."""
+        begin, end = self.first[row], self.first[row + 1]
+        low, high = begin + np.searchsorted(self.at_ms[begin:end], (at_ms, at_ms + 1))
+        parts = (self.named[self.start[record] : self.start[record + 1]] for record in range(low, high))
+        return [tuple(self.identifiers[place] for place in part.tolist()) for part in parts]
 
 
 def _part(at_ms: Longs, kind: int, rows: Longs, age: int = 0) -> Plan:
@@ -123,16 +125,17 @@ class Replay:
 
     def rebase(self, look: Look) -> None:
         """A look at the whole network: what came before it is in its base now."""
-        base = base_of(view_of(look.network), 0, _detected(look), self._book, stranger(self._scorer))
+        base = base_of(look.view, 0, _detected(look), self._book, stranger(self._scorer))
         self._index = Index(base, self._book, 0)
 
     def birth(self, row: int, at_ms: int) -> float:
         """Asked for by its first event, before that is counted, as the service assesses an event; then counted."""
         told = self._story.told(row, at_ms)
         key = account_key(self._story.account_ids[row])
-        probability = network_probability(self._index.look(key, told), self._scorer)
-        if self._apply(row, at_ms, told):
+        probability = network_probability(self._index.look(key, told[0] if told else ()), self._scorer)
+        if self._apply(row, at_ms, told[0] if told else ()):
             self._index.raise_probability(key, probability)
+        self._tell(row, at_ms, told[1:])
         return probability
 
     def happen(self, kind: int, row: int, at_ms: int) -> None:
@@ -143,13 +146,18 @@ class Replay:
         elif kind == BAN:
             account_id, action = (story.bans[name][row].as_py() for name in ("account_id", "action"))
             self._index.apply([Record("", "enforcement", account_id, at_ms, at_ms, action=action)])
-        elif self._apply(row, at_ms, story.told(row, at_ms)):
-            self._index.raise_probability(account_key(story.account_ids[row]), self.ask(row))
+        else:
+            self._tell(row, at_ms, story.told(row, at_ms))
 
     def ask(self, row: int) -> float:
         """An account asked for as it is now."""
         look = self._index.look(account_key(self._story.account_ids[row]))
         return network_probability(look, self._scorer)
+
+    def _tell(self, row: int, at_ms: int, records: Sequence[tuple[Identifier, ...]]) -> None:
+        for told in records:
+            if self._apply(row, at_ms, told):
+                self._index.raise_probability(account_key(self._story.account_ids[row]), self.ask(row))
 
     def _apply(self, row: int, at_ms: int, told: tuple[Identifier, ...]) -> bool:
         record = Record("", "", self._story.account_ids[row], at_ms, at_ms, identifiers=told)

@@ -22,6 +22,7 @@ from graphsvc.links.engine import DUCKDB, Engine
 from graphsvc.links.segments import Segment
 from graphsvc.links.state_view import kept_view
 from graphsvc.links.taken import taken_of
+from graphsvc.links.told import Lives, lives_of
 from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
 
 FORMAT = "v3"
@@ -77,6 +78,11 @@ class LinkTables:
         """Suspensions, bans and reinstatements by `as_of_ms`: account_id, occurred_ms, action; in order of time."""
         live = segments.live(segments.present(self._segments))
         return bans_of([self._segments / segment.name for segment in live], as_of_ms)
+
+    def lives(self, as_of_ms: int) -> Lives:
+        """What the events of each account told by `as_of_ms`, in order of time."""
+        live = segments.live(segments.present(self._segments))
+        return lives_of([self._segments / segment.name for segment in live], as_of_ms)
 
     def taken(
         self,

@@ -49,11 +49,12 @@ class Log:
         score = np.array([0.05 + 0.9 * (len(one) * 7 % 10) / 10 for one in ids], np.float32)
         count = network.cluster_count
         clusters = network.clusters.astype(np.int64)
-        return Look(at_ms, ids, score, clusters, np.full(count, 0.8, np.float32), ["trial_farm"] * count, network)
+        chance, kinds = np.full(count, 0.8, np.float32), ["trial_farm"] * count
+        return Look(at_ms, ids, score, clusters, chance, kinds, view, network)
 
     def scores(self, head: Head, looks: Sequence[int] = (), end_ms: int = END_MS) -> Scores:
         labels = [label for label in self.labels if label.decided_ms <= end_ms]
-        story = Story.of(self.tables.view(end_ms), self.tables.bans(end_ms), labels)
+        story = Story.of(self.tables.lives(end_ms), self.tables.bans(end_ms), labels)
         return replayed(head, story, map(self.look, looks), end_ms, lambda step, share: None)
 
 
