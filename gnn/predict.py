@@ -11,6 +11,7 @@ import torch
 from gnn.attributes import with_attributes
 from gnn.dataset import Graph, build
 from gnn.ensemble import Model, run
+from gnn.forecast import unlabelled
 from gnn.groups import ABUSIVE_KINDS, KINDS
 from gnn.labels import known
 from gnn.membership import members
@@ -38,6 +39,8 @@ class Prediction:
 
 def graph_of(model: Model, network: Network) -> Graph:
     """The network as the model reads it."""
+    if model.notes.get("config", {}).get("forecast"):
+        network = unlabelled(network)
     return build(with_attributes(network, model.attributes), known(network))
 
 

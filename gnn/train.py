@@ -26,6 +26,7 @@ from gnn.errors import ModelError
 from gnn.evaluate import auroc, average_precision, calibration_error
 from gnn.features import FEATURES
 from gnn.fit_head import HeadData, fit_head, head_data
+from gnn.forecast import forecasts
 from gnn.groups import ABUSIVE_KINDS
 from gnn.model import AccountNetwork, Output, Shape, abusive_logit
 from gnn.sparse import device_of
@@ -45,7 +46,7 @@ class TrainConfig:
     """How to train. `folds` networks, each with one fold of operators held out; `steps` full-batch updates of each at
     most, ending `patience` evaluations after the best; `hidden_shares` of known labels hidden in the views;
     `unlabelled_weight` of an unlabelled account beside a labelled one; `device` cpu, cuda or auto; `attributes` of the
-    networks that are features."""
+    networks that are features; `forecast`: see gnn.forecast."""
 
     seed: int = 0
     hidden: int = 48
@@ -62,6 +63,7 @@ class TrainConfig:
     cluster_weight: float = 0.5
     device: str = "auto"
     attributes: tuple[str, ...] = ()
+    forecast: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def train(examples: Sequence[Example], config: TrainConfig, progress: Progress) 
     if not examples:
         raise _nothing_to_learn()
     progress("reading networks", 0.0)
+    if config.forecast and not (examples := forecasts(examples)):
+        raise _nothing_to_learn()
     attributes = fit_attributes([example.network for example in examples], config.attributes)
     examples = [replace(one, network=with_attributes(one.network, attributes)) for one in examples]
     views = views_of(examples, config.folds, config.hidden_shares, config.unlabelled_weight, config.seed)

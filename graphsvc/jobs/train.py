@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 STEPS_PER_EXAMPLE = 5
 LOOKS = (0.4, 0.7, 1.0)
 """Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
+FORECAST_LOOKS = (0.4, 0.55, 0.7, 0.85)
+"""Where only what comes after a look is learnt, the last look is not at the end."""
 LABELS_NEEDED = 20
 WORLD_KEY = "ab" * 32
 
@@ -64,17 +66,20 @@ class Worlds:
     days: int
 
 
-def train_on_ledger(settings: Settings, as_of_ms: int | None, seed: int, report: Report) -> tuple[str, Model]:
-    """Trains on the labels decided by `as_of_ms`, puts the model in use, and returns its version and the model."""
+def train_on_ledger(
+    settings: Settings, as_of_ms: int | None, seed: int, report: Report, forecast: bool = False
+) -> tuple[str, Model]:
+    """Trains on the labels decided by `as_of_ms`, puts the model in use, and returns its version and the model.
+    `forecast`: on what was decided after each look only (see gnn.forecast)."""
     _refuse_protected(settings.attributes)
-    examples = _examples(settings, as_of_ms, "", report)
+    examples = _examples(settings, as_of_ms, "", report, FORECAST_LOOKS if forecast else LOOKS)
     labelled = examples[-1].outcomes.num_rows
     if labelled < LABELS_NEEDED:
         raise BadInput(
             f"Only {labelled} labels are known by that time; training needs {LABELS_NEEDED} or more.",
             hint="Ingest labels (graphsvc ingest --labels FILE), or learn from worlds (graphsvc train --simulated).",
         )
-    return _train(settings, examples, seed, report, settings.attributes)
+    return _train(settings, examples, seed, report, settings.attributes, forecast)
 
 
 def _refuse_protected(attributes: Sequence[str]) -> None:
@@ -141,7 +146,9 @@ def _thinned(example: Example, chance: random.Random) -> Example:
     return dataclasses.replace(example, network=thin)
 
 
-def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Report) -> list[Example]:
+def _examples(
+    settings: Settings, as_of_ms: int | None, world: str, report: Report, looks: Sequence[float] = LOOKS
+) -> list[Example]:
     from gnn.train import Example
 
     places = settings.places.create()
@@ -150,7 +157,7 @@ def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Repo
         sync_tables(tables, ledger, report)
         end_ms = latest_ms(tables, ledger) if as_of_ms is None else as_of_ms
         decided = [stored.label for stored in ledger.labels(end_ms)]
-        moments = tables.moments(LOOKS, end_ms)
+        moments = tables.moments(looks, end_ms)
         if not moments:
             raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
         examples = []
@@ -161,12 +168,17 @@ def _examples(settings: Settings, as_of_ms: int | None, world: str, report: Repo
 
 
 def _train(
-    settings: Settings, examples: Sequence[Example], seed: int, report: Report, attributes: tuple[str, ...] = ()
+    settings: Settings,
+    examples: Sequence[Example],
+    seed: int,
+    report: Report,
+    attributes: tuple[str, ...] = (),
+    forecast: bool = False,
 ) -> tuple[str, Model]:
     from gnn.errors import ModelError
     from gnn.train import train
 
-    config = dataclasses.replace(_config(len(examples), seed), attributes=attributes)
+    config = dataclasses.replace(_config(len(examples), seed), attributes=attributes, forecast=forecast)
     try:
         model = train(examples, config, lambda step, share: report(step, 0.5 + 0.5 * share))
     except ModelError as error:
