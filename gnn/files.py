@@ -19,6 +19,8 @@ from gnn.errors import ModelError
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 FORMAT = 1
+REGISTERED = "registered"
+"""What is noted of a model when it is kept (when, after which other) and does not make it another one."""
 
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -29,8 +31,8 @@ def write_tensors(folder: Path, manifest: Mapping[str, Any], tensors: Tensors) -
     weights = save_tensors({name: np.ascontiguousarray(value) for name, value in sorted(tensors.items())})
     body = {**manifest, "format": FORMAT, "sha256": hashlib.sha256(weights).hexdigest()}
     body["version"] = _version(body)
-    _replace(folder / WEIGHTS, weights)
-    _replace(folder / MANIFEST, (json.dumps(body, indent=1, sort_keys=True) + "\n").encode())
+    replace_file(folder / WEIGHTS, weights)
+    replace_file(folder / MANIFEST, (json.dumps(body, indent=1, sort_keys=True) + "\n").encode())
     return str(body["version"])
 
 
@@ -66,11 +68,12 @@ def read_tensors(folder: Path, prefix: str = "") -> tuple[dict[str, Any], Tensor
 
 
 def _version(body: Mapping[str, Any]) -> str:
-    text = json.dumps({key: value for key, value in body.items() if key != "version"}, sort_keys=True)
+    text = json.dumps({key: value for key, value in body.items() if key not in ("version", REGISTERED)}, sort_keys=True)
     return "gnn-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes a file in one step: who reads it meanwhile sees the one before."""
     partial = path.with_name(path.name + ".part")
     partial.write_bytes(content)
     partial.replace(path)

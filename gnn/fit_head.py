@@ -45,7 +45,8 @@ def head_data(
     """Each account four times: at signup, at signup in a population sixteen times as large, at signup when nobody has
     been judged yet, as in a burst between two detections, and with all its links.
 
-    `probability` float32[N] must come from networks that held the account's own operator out."""
+    `probability` float32[N] must come from networks that held the account's own operator out. Of a network so large
+    that it alone has rows enough, some accounts are drawn blindly."""
     links = incidence(network)
     first = column(network.accounts, "first_ms", np.int64)
     at_signup = links.first_ms <= first[links.account] + _SIGNUP_MS
@@ -59,9 +60,15 @@ def head_data(
         (unjudged, bits, at_signup),
         (probability, bits, every),
     ]
-    x = [prior_features(links, known, judged, bits_, chosen) for judged, bits_, chosen in looks]
     times = len(looks)
+    rows = _accounts(len(fold), _ROWS_MAX // times)
+    x = [prior_features(links, known, judged, bits_, chosen)[rows] for judged, bits_, chosen in looks]
+    abusive, weight, fold = abusive[rows], weight[rows], fold[rows]
     return HeadData(np.concatenate(x), np.tile(abusive, times), np.tile(weight, times), np.tile(fold, times))
+
+
+def _accounts(count: int, most: int) -> slice | npt.NDArray[np.int64]:
+    return slice(None) if count <= most else np.random.default_rng(0).choice(count, most, replace=False)
 
 
 def prior_features(links: Incidence, known: Known, probability: Floats, bits: Floats, chosen: Bools) -> Floats:

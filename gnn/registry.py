@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import torch
 
 from gnn.attributes import from_manifest, to_manifest
 from gnn.calibrate import Interval, Platt
+from gnn.card import CARD, card
 from gnn.ensemble import Model
 from gnn.errors import ModelError
 from gnn.features import FEATURES
-from gnn.files import Tensors, read_manifest, read_tensors, write_tensors
+from gnn.files import REGISTERED, Tensors, read_manifest, read_tensors, replace_file, write_tensors
 from gnn.head import HEAD_FEATURES, Head
 from gnn.model import AccountNetwork, Shape
 from gnn.trees import from_bytes, to_bytes
@@ -25,8 +27,9 @@ SHIPPED = Path(__file__).parent / "shipped"
 """The model that comes with the package, trained on simulated worlds."""
 
 
-def save(model: Model, folder: Path) -> str:
-    """Write the model's two files into `folder` and return its version id, a hash of its content."""
+def save(model: Model, folder: Path, registered: Mapping[str, Any] | None = None) -> str:
+    """Write the model's two files and its card into `folder` and return its version id, a hash of its content.
+    `registered` is noted in the manifest and is no part of the content: `created_ms`, `parent`."""
     tensors: Tensors = {f"head.{name}": value for name, value in model.head.tensors().items()}
     tensors |= {"interval.low": model.interval.low, "interval.high": model.interval.high}
     for index, network in enumerate(model.networks):
@@ -41,7 +44,11 @@ def save(model: Model, folder: Path) -> str:
         "calibration": {"account": asdict(model.account), "cluster": asdict(model.cluster)},
         "notes": json.loads(json.dumps(dict(model.notes))),
     }
-    return write_tensors(folder, manifest, tensors)
+    if registered is not None:
+        manifest[REGISTERED] = dict(registered)
+    version = write_tensors(folder, manifest, tensors)
+    replace_file(folder / CARD, card(read_manifest(folder)).encode())
+    return version
 
 
 def load(folder: Path) -> Model:

@@ -59,6 +59,18 @@ class Targets:
     cluster_labelled: Bools
     cluster_clear: Bools
 
+    def of(self, rows: npt.NDArray[np.int64], clusters: npt.NDArray[np.int64]) -> Targets:
+        """Those of some accounts and clusters, by their places."""
+        return Targets(
+            self.abusive[rows],
+            self.labelled[rows],
+            self.confidence[rows],
+            self.cluster_abusive[clusters],
+            self.cluster_kind[clusters],
+            self.cluster_labelled[clusters],
+            self.cluster_clear[clusters],
+        )
+
 
 def outcomes_of(example: Example) -> Verdicts:
     """Everything ever decided of the accounts, one verdict each."""
@@ -120,8 +132,16 @@ def _clusters(network: Network, verdicts: Verdicts) -> tuple[Bools, npt.NDArray[
 
 
 def folds_of(examples: Sequence[Example], folds: int, seed: int) -> list[npt.NDArray[np.int64]]:
-    """int64[N] for each example: the fold that holds each account out. Accounts of one operator, one cluster or one
-    organisation, in any example, stay together; abusive and other accounts are spread evenly over the folds."""
+    """int64[N] for each example: the fold that holds each account out, see `blocks_and_folds`."""
+    return [fold for _, fold in blocks_and_folds(examples, folds, seed)]
+
+
+def blocks_and_folds(
+    examples: Sequence[Example], folds: int, seed: int
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Two int64[N] for each example: the block in which each account is, and the fold that holds it out. Accounts of
+    one operator, one cluster or one organisation, in any example, are one block and stay together; abusive and other
+    accounts are spread evenly over the folds."""
     names = [
         pc.binary_join_element_wise(
             pa.scalar(example.world), example.network.accounts["account_id"].cast(pa.string()), "\x1f"
@@ -140,7 +160,7 @@ def folds_of(examples: Sequence[Example], folds: int, seed: int) -> list[npt.NDA
     for verdict, part in zip(verdicts, parts, strict=True):
         abusive[part[verdict.verdict == ABUSIVE]] = True
     fold = deal(block, abusive, folds, seed)
-    return [fold[part] for part in parts]
+    return [(block[part], fold[part]) for part in parts]
 
 
 def _together(

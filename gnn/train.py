@@ -7,32 +7,35 @@ with many (masked label prediction as in UniMP, Shi et al. 2021).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import xgboost
-from torch import Tensor
-from torch.nn import functional
 
 from gnn.attributes import fit_attributes, with_attributes
 from gnn.calibrate import Platt, fit_interval, fit_platt
+from gnn.checkpoint import Checkpoints, print_of
+from gnn.code import code_version
 from gnn.ensemble import Model, run
 from gnn.errors import ModelError
 from gnn.evaluate import auroc, average_precision, calibration_error
 from gnn.features import FEATURES
+from gnn.fit import fit
 from gnn.fit_head import HeadData, fit_head, head_data
 from gnn.forecast import forecasts
+from gnn.group_metrics import Judged, by_group, groups_of, precision_interval
 from gnn.groups import ABUSIVE_KINDS
-from gnn.model import AccountNetwork, Output, Shape, abusive_logit
+from gnn.model import AccountNetwork, Shape, abusive_logit
+from gnn.network import column
+from gnn.sample import Sampling
 from gnn.sparse import device_of
-from gnn.targets import Example
+from gnn.targets import Example, outcomes_of
 from gnn.trees import TreeConfig, fit_folds
-from gnn.views import Goal, View, goal_of, views_of
+from gnn.views import View, Whole, nothing, views_of
 
 __all__ = ["Example", "TrainConfig", "train"]
 
@@ -45,8 +48,9 @@ Progress = Callable[[str, float], None]
 class TrainConfig:
     """How to train. `folds` networks, each with one fold of operators held out; `steps` full-batch updates of each at
     most, ending `patience` evaluations after the best; `hidden_shares` of known labels hidden in the views;
-    `unlabelled_weight` of an unlabelled account beside a labelled one; `device` cpu, cuda or auto; `attributes` of the
-    networks that are features; `forecast`: see gnn.forecast."""
+    `unlabelled_weight` of an unlabelled account beside a labelled one; `device` cpu, cuda or auto; `sampling` of
+    networks too large to be learnt whole; `attributes` of the networks that are features; `forecast`: see
+    gnn.forecast."""
 
     seed: int = 0
     hidden: int = 48
@@ -64,6 +68,7 @@ class TrainConfig:
     device: str = "auto"
     attributes: tuple[str, ...] = ()
     forecast: bool = False
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 @dataclass(frozen=True)
@@ -76,37 +81,54 @@ class HeldOut:
     kind: npt.NDArray[np.int64]
 
 
-def train(examples: Sequence[Example], config: TrainConfig, progress: Progress) -> Model:
+def train(
+    examples: Sequence[Example], config: TrainConfig, progress: Progress, checkpoints: Checkpoints | None = None
+) -> Model:
     """A calibrated model from examples of networks and what was decided of their accounts.
 
     `progress` is called with what is being done and the share of the whole that is done. The same examples, config and
-    machine give the same model. Raises ModelError when the outcomes hold no abusive or no other accounts."""
+    machine give the same model, whether or not it was stopped on the way and went on from `checkpoints`. Raises
+    ModelError when the outcomes hold no abusive or no other accounts, or where the device asked for is missing."""
     if not examples:
         raise _nothing_to_learn()
+    where = _device(config)
     progress("reading networks", 0.0)
     if config.forecast and not (examples := forecasts(examples)):
         raise _nothing_to_learn()
     attributes = fit_attributes([example.network for example in examples], config.attributes)
     examples = [replace(one, network=with_attributes(one.network, attributes)) for one in examples]
-    views = views_of(examples, config.folds, config.hidden_shares, config.unlabelled_weight, config.seed)
+    views = views_of(
+        examples, config.folds, config.hidden_shares, config.unlabelled_weight, config.seed, config.sampling
+    )
     if not any((view.weight[view.targets.abusive] > 0).any() for view in views):
         raise _nothing_to_learn()
     if not any((view.weight[~view.targets.abusive] > 0).any() for view in views):
         raise _nothing_to_learn()
     own = sum(len(attribute.columns) for attribute in attributes)
     shape = Shape(len(FEATURES) + own, config.hidden, config.rounds, config.dropout)
-    networks = []
-    for fold in range(config.folds):
+    kept = checkpoints if checkpoints is not None else Checkpoints()
+    if kept.folder is not None:
+        kept.print_of = print_of(examples, config, device_of(config.device))
 
-        def told(share: float, fold: int = fold) -> None:
-            done = (fold + share) / config.folds
-            progress(f"training network {fold + 1} of {config.folds}", 0.1 + 0.75 * done)
+    def told(fold: int, share: float) -> None:
+        done = (fold + share) / config.folds
+        progress(f"training network {fold + 1} of {config.folds} on {where}", 0.1 + 0.75 * done)
 
-        networks.append(_fit(views, shape, fold, config, told))
+    networks = fit(views, shape, config, kept, told)
     progress("calibrating", 0.85)
-    model = replace(_calibrated(tuple(networks), shape, examples, views, config), attributes=attributes)
+    model = replace(_calibrated(networks, shape, examples, views, config), attributes=attributes)
     progress("trained", 1.0)
     return model
+
+
+def _device(config: TrainConfig) -> str:
+    """The device in words. Raises ModelError where it is asked for and not there."""
+    try:
+        device = device_of(config.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"There is no device {config.device} here.", hint="Leave it out, or name cpu.") from error
+    return "cpu" if device.type == "cpu" else f"{device.type}, in mixed precision"
 
 
 def _nothing_to_learn() -> ModelError:
@@ -114,61 +136,6 @@ def _nothing_to_learn() -> ModelError:
         "There is nothing to learn: the outcomes hold no abusive accounts, or no others.",
         hint="Add labels of both verdicts, or train on a simulated world.",
     )
-
-
-def _fit(
-    views: Sequence[View], shape: Shape, fold: int, config: TrainConfig, told: Callable[[float], None]
-) -> AccountNetwork:
-    """One network, by full-batch steps over the views in turn; the weights that were best on what it held out."""
-    device = device_of(config.device)
-    torch.manual_seed(config.seed * 1000 + fold)
-    network = AccountNetwork(shape).to(device)
-    network.standardise(torch.cat([view.graph.x for view in views]).to(device))
-    goals = [goal_of(view, fold, device) for view in views]
-    graphs = [view.graph.to(device) for view in views]
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps)
-    best, best_loss, since = copy.deepcopy(network.state_dict()), np.inf, 0
-    for step in range(config.steps):
-        network.train()
-        turn = step % len(views)
-        optimizer.zero_grad()
-        goal = goals[turn]
-        loss = _loss(network(graphs[turn]), goal, goal.account_train, goal.cluster_train, config.cluster_weight)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        schedule.step()
-        if (step + 1) % config.evaluate_every == 0:
-            held = _held_loss(network, graphs, goals, config.cluster_weight)
-            since = 0 if held < best_loss else since + 1
-            if since == 0:
-                best, best_loss = copy.deepcopy(network.state_dict()), held
-            told((step + 1) / config.steps)
-            if since >= config.patience:
-                break
-    network.load_state_dict(best)
-    return network.cpu().eval()
-
-
-def _held_loss(network: AccountNetwork, graphs: Sequence[Any], goals: Sequence[Goal], cluster_weight: float) -> float:
-    network.eval()
-    with torch.inference_mode():
-        losses = [
-            _loss(network(graph), goal, goal.account_held, goal.cluster_held, cluster_weight)
-            for graph, goal in zip(graphs, goals, strict=True)
-        ]
-    return float(torch.stack(losses).mean())
-
-
-def _loss(output: Output, goal: Goal, account: Tensor, cluster: Tensor, cluster_weight: float) -> Tensor:
-    """Cross entropy of accounts, and of clusters over the kinds that each may have (a partial label costs only the
-    mass outside its kinds)."""
-    accounts = functional.binary_cross_entropy_with_logits(
-        output.account_logit, goal.abusive, weight=account, reduction="sum"
-    )
-    possible = output.kind_logits.masked_fill(~goal.kinds, -torch.inf)
-    surprise = torch.logsumexp(output.kind_logits, dim=1) - torch.logsumexp(possible, dim=1)
-    return accounts + cluster_weight * (surprise * cluster).sum()
 
 
 def _held_out(networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster, ...], view: View) -> HeldOut:
@@ -187,6 +154,32 @@ def _held_out(networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster
     )
 
 
+def _judged(
+    networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster, ...], views: Sequence[View]
+) -> tuple[list[View], list[HeldOut], list[HeldOut]]:
+    """Views, and what was said of them, with trees and without. A network that was learnt from in parts is judged
+    whole, in one of its views; its graph is let go."""
+    looks = [view for view in views if view.whole is None]
+    held = [_held_out(networks, trees, view) for view in looks]
+    alone = [_held_out(networks, (), view) for view in looks]
+    for whole in _wholes(views):
+        view = whole.view()
+        held.append(_held_out(networks, trees, view))
+        alone.append(_held_out(networks, (), view))
+        looks.append(replace(view, graph=nothing()))
+    return looks, held, alone
+
+
+def _wholes(views: Sequence[View]) -> list[Whole]:
+    """A view of each large network; of the first network the first, of the next one the next, so that all shares of
+    hidden labels occur."""
+    found: dict[int, list[Whole]] = {}
+    for view in views:
+        if view.whole is not None and view.whole not in found.setdefault(view.example, []):
+            found[view.example].append(view.whole)
+    return [ways[number % len(ways)] for number, ways in enumerate(found.values())]
+
+
 def _calibrated(
     networks: tuple[AccountNetwork, ...],
     shape: Shape,
@@ -195,18 +188,18 @@ def _calibrated(
     config: TrainConfig,
 ) -> Model:
     trees = fit_folds(views, config.folds, TreeConfig(seed=config.seed))
-    held = [_held_out(networks, trees, view) for view in views]
-    alone = [_held_out(networks, (), view) for view in views]
+    looks, held, alone = _judged(networks, trees, views)
     # An unlabelled account counts fully here: its class's true share is what a probability must mean.
-    weight = np.concatenate([(view.weight > 0) * view.targets.confidence for view in views]) / len(views)
+    weight = np.concatenate([(view.weight > 0) * view.targets.confidence for view in looks]) / len(looks)
     account_logits = np.concatenate([part.account for part in held])
-    abusive = np.concatenate([view.targets.abusive for view in views])
-    account = fit_platt(account_logits, abusive, weight * len(views))
+    abusive = np.concatenate([view.targets.abusive for view in looks])
+    account = fit_platt(account_logits, abusive, weight * len(looks))
     cluster_logits = np.concatenate([part.cluster for part in held])
-    cluster_abusive = np.concatenate([view.targets.cluster_abusive for view in views])
-    times = np.bincount([view.example for view in views], minlength=len(examples))
-    cluster_weight = np.concatenate([view.cluster_weight / times[view.example] for view in views])
+    cluster_abusive = np.concatenate([view.targets.cluster_abusive for view in looks])
+    times = np.bincount([view.example for view in looks], minlength=len(examples))
+    cluster_weight = np.concatenate([view.cluster_weight / times[view.example] for view in looks])
     cluster = fit_platt(cluster_logits, cluster_abusive, cluster_weight)
+    rows = Judged.together([_rows(examples, *pair, account, cluster) for pair in zip(looks, held, strict=True)])
     return Model(
         networks=networks,
         trees=trees,
@@ -215,14 +208,27 @@ def _calibrated(
         account=account,
         cluster=cluster,
         interval=fit_interval(cluster_logits, cluster_abusive, cluster_weight),
-        head=_head(examples, views, held, account, config.seed),
+        head=_head(examples, looks, held, account, config.seed),
         notes={
             "config": asdict(config),
             "window": _window(examples),
-            "metrics": _metrics(views, held, account, cluster),
-            "network_alone": _metrics(views, alone, account, cluster),
+            "metrics": _metrics(looks, held, account, cluster),
+            "intervals": {"account_average_precision": [round(end, 4) for end in precision_interval(rows)]},
+            "groups": by_group(rows),
+            "code": code_version(),
+            "network_alone": _metrics(looks, alone, account, cluster),
         },
     )
+
+
+def _rows(examples: Sequence[Example], view: View, part: HeldOut, account: Platt, cluster: Platt) -> Judged:
+    """What was said of a view's accounts whose label is not shown."""
+    example = examples[view.example]
+    rows = np.flatnonzero(view.weight > 0)
+    of_cluster = np.append(cluster.probability(part.cluster), np.float32(0))[example.network.clusters]
+    group = groups_of(outcomes_of(example), view.targets.labelled)
+    said = account.probability(part.account)
+    return Judged(group[rows], view.block[rows], view.targets.abusive[rows], said[rows], of_cluster[rows])
 
 
 def _head(
@@ -251,7 +257,15 @@ def _window(examples: Sequence[Example]) -> dict[str, int]:
         "last_as_of_ms": max(moments),
         "networks": len(moments),
         "accounts": accounts,
+        "labels": max(example.outcomes.num_rows for example in examples),
+        "labels_until_ms": max(_last_label_ms(example) for example in examples),
     }
+
+
+def _last_label_ms(example: Example) -> int:
+    """When the last of the labels was decided that the model may have learnt from; 0 where there are none."""
+    tables = (example.outcomes, example.network.labels)
+    return max((int(column(table, "decided_ms", np.int64).max(initial=0)) for table in tables), default=0)
 
 
 def _metrics(views: Sequence[View], held: Sequence[HeldOut], account: Platt, cluster: Platt) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ from gnn.dataset import Graph, build, relabelled
 from gnn.groups import ABUSIVE_KINDS, KINDS
 from gnn.labels import Known, known
 from gnn.network import Network
-from gnn.targets import Example, Targets, folds_of, outcomes_of, targets_of
+from gnn.sample import Cut, Sampling, cut, parts_of
+from gnn.targets import Example, Targets, blocks_and_folds, outcomes_of, targets_of
 
 Bools = npt.NDArray[np.bool_]
 Longs = npt.NDArray[np.int64]
@@ -25,8 +26,9 @@ class View:
     """One example with some of its known labels hidden: the graph, what it shows as `known`, and what is to be learnt.
 
     `weight` float32[N] is 0 for an account whose label is visible. `fold` int64[N] and `cluster_fold` int64[C] say
-    which network holds them out. `kinds` bool[C, 9]: kinds that a cluster may have by what was decided.
-    `cluster_weight` float32[C]."""
+    which network holds them out, `block` int64[N] what each account hangs together with, in any view. `kinds`
+    bool[C, 9]: kinds that a cluster may have by what was decided. `cluster_weight` float32[C]. `whole` is None but
+    where the view is a part of a network too large to be learnt from whole."""
 
     example: int
     known: Known
@@ -34,9 +36,28 @@ class View:
     targets: Targets
     weight: npt.NDArray[np.float32]
     fold: Longs
+    block: Longs
     kinds: Bools
     cluster_weight: npt.NDArray[np.float32]
     cluster_fold: Longs
+    whole: Whole | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """A view of a large network as it can be made again: what is `known`, what is to be learnt, and no graph."""
+
+    number: int
+    example: Example
+    known: Known
+    targets: Targets
+    dealt: tuple[Longs, Longs]
+    unlabelled_weight: float
+
+    def view(self) -> View:
+        """The view, of the whole network."""
+        graph = build(self.example.network, self.known)
+        return _view(self.number, self.example, graph, self.known, self.targets, self.dealt, self.unlabelled_weight)
 
 
 @dataclass(frozen=True)
@@ -53,23 +74,62 @@ class Goal:
 
 
 def views_of(
-    examples: Sequence[Example], folds: int, hidden_shares: Sequence[float], unlabelled_weight: float, seed: int
+    examples: Sequence[Example],
+    folds: int,
+    hidden_shares: Sequence[float],
+    unlabelled_weight: float,
+    seed: int,
+    sampling: Sampling | None = None,
 ) -> list[View]:
-    """All views of all examples. Where no label is known there is nothing to hide, and one view."""
+    """All views of all examples; without `sampling` each of a whole network. Where no label is known there is nothing
+    to hide, and one view."""
     random = np.random.default_rng(seed)
     out = []
-    for index, (example, fold) in enumerate(zip(examples, folds_of(examples, folds, seed), strict=True)):
+    for index, (example, dealt) in enumerate(zip(examples, blocks_and_folds(examples, folds, seed), strict=True)):
         network = example.network
         targets = targets_of(example, outcomes_of(example))
         luck = _luck(network, random)
         anything = known(network)
         shares = hidden_shares if np.any(anything.bad + anything.good > 0) else hidden_shares[:1]
+        drawn = sampling if sampling is not None and network.account_count > sampling.whole else None
         graph: Graph | None = None
+        cuts: list[Cut] = []
         for share in shares:
             shown = known(network, hidden=luck < share)
             graph = build(network, shown) if graph is None else relabelled(graph, network, shown)
-            out.append(_view(index, example, graph, shown, targets, fold, unlabelled_weight))
+            view = _view(index, example, graph, shown, targets, dealt, unlabelled_weight)
+            if drawn is None:
+                out.append(view)
+                continue
+            if not cuts:
+                cuts = [cut(graph, part) for part in parts_of(graph, targets, drawn, seed * 1000 + index)]
+            whole = Whole(index, example, shown, targets, dealt, unlabelled_weight)
+            out += [_part_of(view, one, whole) for one in cuts]
     return out
+
+
+def _part_of(view: View, cut: Cut, whole: Whole) -> View:
+    """What a view shows of a part; only its core is to be learnt from."""
+    rows, clusters = cut.part.rows, cut.present
+    return replace(
+        view,
+        known=Known(view.known.bad[rows], view.known.good[rows]),
+        graph=cut.of(view.graph),
+        targets=view.targets.of(rows, clusters),
+        weight=np.where(np.isin(rows, cut.part.core), view.weight[rows], 0.0).astype(np.float32),
+        fold=view.fold[rows],
+        block=view.block[rows],
+        kinds=view.kinds[clusters],
+        cluster_weight=view.cluster_weight[clusters],
+        cluster_fold=view.cluster_fold[clusters],
+        whole=whole,
+    )
+
+
+def nothing() -> Graph:
+    """The graph of nobody: of a view whose own graph was let go."""
+    rows, none = torch.zeros((0, 0)), torch.zeros(0, dtype=torch.int64)
+    return Graph(x=rows, shared=None, ties={}, cluster=none, cluster_stats=rows)
 
 
 def _luck(network: Network, random: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -98,8 +158,15 @@ def goal_of(view: View, fold: int, device: torch.device) -> Goal:
 
 
 def _view(
-    index: int, example: Example, graph: Graph, shown: Known, targets: Targets, fold: Longs, unlabelled_weight: float
+    index: int,
+    example: Example,
+    graph: Graph,
+    shown: Known,
+    targets: Targets,
+    dealt: tuple[Longs, Longs],
+    unlabelled_weight: float,
 ) -> View:
+    block, fold = dealt
     visible = (shown.bad > 0) | (shown.good > 0)
     weight = np.where(visible, 0.0, targets.confidence) * np.where(targets.labelled, 1.0, unlabelled_weight)
     cluster_fold = np.zeros(example.network.cluster_count, dtype=np.int64)
@@ -113,6 +180,7 @@ def _view(
         targets=targets,
         weight=weight.astype(np.float32),
         fold=fold,
+        block=block,
         kinds=_possible_kinds(targets),
         cluster_weight=cluster_weight.astype(np.float32),
         cluster_fold=cluster_fold,
