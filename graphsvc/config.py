@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from pydantic_settings import (
 )
 
 from graphsvc.errors import BadUsage
+
+SHIPPED = "shipped"
+"""The name of the model that comes with the package, where it is in use."""
 
 
 class Settings(BaseSettings):
@@ -106,14 +110,32 @@ class Places:
 
     @property
     def current_model(self) -> Path:
-        """A file that names the model in use; missing until the deployment trains its own."""
+        """A file that names the model in use and tells of the others (see jobs.models); missing until the deployment
+        trains its own."""
         return self.models / "current"
 
     @property
     def active_model(self) -> Path:
         """The folder of the model in use: the deployment's own once it trained one, else the one that ships."""
-        if self.current_model.is_file():
-            return self.models / self.current_model.read_text().strip()
+        champion = self._champion()
+        return self.shipped_model if champion == SHIPPED else self.models / champion
+
+    def _champion(self) -> str:
+        try:
+            content = self.current_model.read_text()
+        except FileNotFoundError:
+            return SHIPPED
+        if not content.startswith("{"):
+            return content.strip()
+        try:
+            return str(json.loads(content)["champion"])
+        except (ValueError, KeyError):
+            # No model has this name: who loads it says so, and risk answers go on, degraded.
+            return "unreadable"
+
+    @property
+    def shipped_model(self) -> Path:
+        """The folder of the model that comes with the package."""
         package = importlib.util.find_spec("gnn")
         places = package.submodule_search_locations if package is not None else None
         return Path(next(iter(places or ["gnn"]))) / "shipped"
