@@ -23,6 +23,7 @@ from graphsvc.clusters.strength import strengths
 from graphsvc.config import Settings
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
+from graphsvc.jobs.shadow import judge_beside
 from graphsvc.ledger import open_ledger
 from graphsvc.links.engine import Engine, engine_of
 from graphsvc.links.tables import LinkTables
@@ -87,6 +88,7 @@ def _judge(
     network = observed.network
     prediction = predict(model, network)
     prediction = replace(prediction, clusters=observed.shown(prediction.clusters))
+    judge_beside(settings.places, observed, model.version, prediction, report)
     report("gathering evidence", 0.85)
     view = observed.view
     account_ids = view.accounts["account_id"].to_pylist()
