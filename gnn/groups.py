@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
-
 GROUPS: tuple[str, ...] = (
     "network",
     "device",
@@ -61,8 +56,3 @@ _INDEX = {name: index for index, name in enumerate(GROUPS)}
 def group_index(identifier_type: str) -> int:
     """The ordinal in GROUPS of an identifier type; a type of the caller's own lies in `own`."""
     return _INDEX[GROUP_OF_TYPE.get(identifier_type, "own")]
-
-
-def group_indices(identifier_types: Sequence[str]) -> npt.NDArray[np.int64]:
-    """`group_index` of each type, int64[n]."""
-    return np.fromiter((group_index(name) for name in identifier_types), dtype=np.int64, count=len(identifier_types))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphsvc.events.lexicon import TECHNIQUES
+
 JsonObject = dict[str, Any]
 
 SIGNUP: JsonObject = {
@@ -85,3 +87,8 @@ LABEL: JsonObject = {
     "source": "review",
     "confidence": 0.9,
 }
+
+
+def technique_names(mask: int) -> list[str]:
+    """The techniques whose bits a prompt's mask has, in their order."""
+    return [name for bit, name in enumerate(TECHNIQUES) if mask >> bit & 1]

@@ -18,27 +18,30 @@ CREATE TABLE continued AS
 SELECT new_cluster.*, old_cluster.size AS old_size, coalesce(shared.accounts, 0) AS stayed
 FROM new_cluster JOIN old_cluster USING (id) LEFT JOIN shared ON shared.old = id AND shared.new = id
 """
-FRESH = """
+
+
+def _nearest(of: str, other: str) -> str:
+    """For each cluster of one run the one of the other run that it has most accounts in common with, if it has enough:
+    rows of `shared`."""
+    return f"""(
+    SELECT * FROM shared WHERE accounts >= (SELECT overlap_min FROM rule)
+    QUALIFY row_number() OVER (PARTITION BY {of} ORDER BY accounts DESC, {other}) = 1
+)"""  # noqa: S608
+
+
+FRESH = f"""
 CREATE TABLE fresh AS
-SELECT new_cluster.*, shared.old AS origin, shared.accounts AS brought
-FROM new_cluster
-LEFT JOIN (
-    SELECT * FROM shared WHERE accounts >= (SELECT overlap_min FROM rule)
-    QUALIFY row_number() OVER (PARTITION BY new ORDER BY accounts DESC, old) = 1
-) AS shared ON shared.new = id
+SELECT new_cluster.*, nearest.old AS origin, nearest.accounts AS brought
+FROM new_cluster LEFT JOIN {_nearest("new", "old")} AS nearest ON nearest.new = id
 WHERE id NOT IN (SELECT id FROM old_cluster) AND id NOT IN (SELECT cluster_id FROM archive)
-"""
+"""  # noqa: S608
 """Clusters with a new id, and the one that most of their members come from."""
-GONE = """
+GONE = f"""
 CREATE TABLE gone AS
-SELECT old_cluster.*, shared.new AS heir, shared.accounts AS brought
-FROM old_cluster
-LEFT JOIN (
-    SELECT * FROM shared WHERE accounts >= (SELECT overlap_min FROM rule)
-    QUALIFY row_number() OVER (PARTITION BY old ORDER BY accounts DESC, new) = 1
-) AS shared ON shared.old = id
+SELECT old_cluster.*, nearest.new AS heir, nearest.accounts AS brought
+FROM old_cluster LEFT JOIN {_nearest("old", "new")} AS nearest ON nearest.old = id
 WHERE id NOT IN (SELECT id FROM new_cluster)
-"""
+"""  # noqa: S608
 """Clusters whose id is no more, and the one that most of their members went to."""
 EVENTS = """
 CREATE TABLE found AS

@@ -67,11 +67,6 @@ def features_of(messages: Sequence[Message], known: Lexicon) -> tuple[Float32s, 
     return _features(found, known.groups), _techniques(found[known.groups : -len(SHAPE)].tolist())
 
 
-def technique_names(mask: int) -> list[str]:
-    """The techniques whose bits a mask has, in their order."""
-    return [name for bit, name in enumerate(TECHNIQUES) if mask >> bit & 1]
-
-
 def _read(text: str) -> str:
     if len(text) <= HEAD_CHARACTERS + TAIL_CHARACTERS:
         return text

@@ -19,9 +19,10 @@ import numpy as np
 from sklearn.metrics import f1_score, precision_recall_fscore_support, roc_auc_score
 
 from graphsvc.events.lexicon import TECHNIQUES, UNKNOWN
-from graphsvc.events.traits import TraitReader, technique_names
+from graphsvc.events.traits import TraitReader
 from graphsvc.events.types import Message
 from tests.bench.traits_sample import Labelled, examples, public
+from tests.examples import technique_names
 
 TIMED, ROUNDS = 4_000, 5
 LATIN = 0x250
@@ -124,7 +125,7 @@ def _line(case: str, **figures: object) -> None:
     print(json.dumps({"case": f"traits/{case}", **_rounded(figures)}), flush=True)
 
 
-def _rounded(value: dict) -> dict:
+def _rounded(value: dict[str, object]) -> dict[str, object]:
     return {
         name: _rounded(one) if isinstance(one, dict) else round(float(one), 3) if isinstance(one, float) else one
         for name, one in value.items()

@@ -17,12 +17,12 @@ from graphsvc.events.arrive import Arrival
 from graphsvc.events.fingerprint import to_caller
 from graphsvc.events.lexicon import AREAS, TECHNIQUES, lexicon, weights
 from graphsvc.events.record import Fingerprint, Record, Traits
-from graphsvc.events.traits import TraitReader, technique_names
+from graphsvc.events.traits import TraitReader
 from graphsvc.events.traits_scan import SHAPE, codes_of, phrases_of, scan
 from graphsvc.events.types import Message
 from graphsvc.ledger import open_ledger
 from graphsvc.ledger.accept import accept
-from tests.examples import REQUEST
+from tests.examples import REQUEST, technique_names
 
 READER = TraitReader()
 TEMPLATE = (
