@@ -95,6 +95,9 @@ def train(
     progress("reading networks", 0.0)
     if config.forecast and not (examples := forecasts(examples)):
         raise _nothing_to_learn()
+    if config.forecast:
+        # On whom nobody decides later is another question than what is decided.
+        config = replace(config, unlabelled_weight=0.0)
     attributes = fit_attributes([example.network for example in examples], config.attributes)
     examples = [replace(one, network=with_attributes(one.network, attributes)) for one in examples]
     views = views_of(
