@@ -183,7 +183,7 @@ def shipped_version(places: Places) -> str:
 def listed(places: Places) -> list[Listed]:
     """All models, the newest first, the shipped one last."""
     states = read_states(places)
-    folders = [path for path in places.models.glob("*") if (path / "manifest.json").is_file()]
+    folders = [path for path in places.models.glob("[!.]*") if (path / "manifest.json").is_file()]
     found = [Listed(path.name, _state(path.name, states), _manifest(path)) for path in folders]
     found.sort(key=lambda one: (one.manifest.get("registered", {}).get("created_ms", 0), one.version), reverse=True)
     state = "champion (shipped)" if states.champion == SHIPPED else "shipped"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ from graphsvc.config import Settings
 from graphsvc.errors import BadInput, BadUsage
 from graphsvc.events.protected import is_protected
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
-from graphsvc.jobs.models import keep_model
-from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, observed, quiet, sync_tables, view_of
+from graphsvc.jobs.models import register
+from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, observed, part, quiet, sync_tables, view_of
+from graphsvc.jobs.unfinished import Unfinished
 from graphsvc.ledger import open_ledger
 from graphsvc.links.queries import FACTS
 from graphsvc.links.tables import LinkTables
@@ -65,13 +66,43 @@ class Worlds:
     accounts: int
     days: int
 
+    def __str__(self) -> str:
+        seeds = ", ".join(map(str, self.seeds))
+        return f"{', '.join(self.names)}; seeds {seeds}; about {self.accounts:,} accounts and {self.days} days each"
+
+
+@dataclass(frozen=True)
+class Way:
+    """How to go about a training. `device` cpu, cuda or auto; `challenger`: whether the model shall judge beside the
+    one in use, by default where that is one of the deployment's own; `anew`: not to go on with one that was cut short;
+    `tell` hears what a person should know of it."""
+
+    device: str = "auto"
+    challenger: bool | None = None
+    anew: bool = False
+    tell: Callable[[str], None] = lambda text: None
+
+
+DEFAULT = Way()
+
 
 def train_on_ledger(
-    settings: Settings, as_of_ms: int | None, seed: int, report: Report, forecast: bool = False
+    settings: Settings,
+    as_of_ms: int | None,
+    seed: int,
+    report: Report,
+    forecast: bool = False,
+    way: Way = DEFAULT,
 ) -> tuple[str, Model]:
-    """Trains on the labels decided by `as_of_ms`, puts the model in use, and returns its version and the model.
-    `forecast`: on what was decided after each look only (see gnn.forecast)."""
+    """Trains on the labels decided by `as_of_ms`, registers the model (see jobs.models), and returns its version and
+    the model. `forecast`: on what was decided after each look only (see gnn.forecast)."""
     _refuse_protected(settings.attributes)
+    asked = {"from": "ledger", "as_of_ms": as_of_ms, "seed": seed, "forecast": forecast, "device": way.device}
+    unfinished = Unfinished(settings.places, asked, way.anew, way.tell)
+    if as_of_ms is None:
+        as_of_ms = unfinished.moment()
+    if as_of_ms is None:
+        as_of_ms = _latest(settings, report)
     examples = _examples(settings, as_of_ms, "", report, FORECAST_LOOKS if forecast else LOOKS)
     labelled = examples[-1].outcomes.num_rows
     if labelled < LABELS_NEEDED:
@@ -79,7 +110,10 @@ def train_on_ledger(
             f"Only {labelled} labels are known by that time; training needs {LABELS_NEEDED} or more.",
             hint="Ingest labels (graphsvc ingest --labels FILE), or learn from worlds (graphsvc train --simulated).",
         )
-    return _train(settings, examples, seed, report, settings.attributes, forecast)
+    config = dataclasses.replace(
+        _config(len(examples), seed), attributes=settings.attributes, forecast=forecast, device=way.device
+    )
+    return _train(settings, examples, config, report, way, unfinished, as_of_ms)
 
 
 def _refuse_protected(attributes: Sequence[str]) -> None:
@@ -91,7 +125,9 @@ def _refuse_protected(attributes: Sequence[str]) -> None:
         )
 
 
-def train_on_worlds(settings: Settings, worlds: Worlds, seed: int, report: Report) -> tuple[str, Model]:
+def train_on_worlds(
+    settings: Settings, worlds: Worlds, seed: int, report: Report, way: Way = DEFAULT
+) -> tuple[str, Model]:
     """Trains on simulated worlds through the same ingest, links and labels as real logs; the truth stays unread.
 
     The worlds are reviewed after their end, late, in part and with errors: those labels are what is learnt.
@@ -103,7 +139,10 @@ def train_on_worlds(settings: Settings, worlds: Worlds, seed: int, report: Repor
             report(f"world {name} {world_seed}", 0.5 * number / count)
             place = Path(folder) / f"{name}-{world_seed}"
             examples += _world(settings, place, name, world_seed, worlds)
-    return _train(settings, examples, seed, report)
+    asked = {"from": "worlds", "worlds": dataclasses.asdict(worlds), "seed": seed, "device": way.device}
+    unfinished = Unfinished(settings.places, asked, way.anew, way.tell)
+    config = dataclasses.replace(_config(len(examples), seed), device=way.device)
+    return _train(settings, examples, config, report, way, unfinished, 0, str(worlds))
 
 
 def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds) -> list[Example]:
@@ -146,6 +185,15 @@ def _thinned(example: Example, chance: random.Random) -> Example:
     return dataclasses.replace(example, network=thin)
 
 
+def _latest(settings: Settings, report: Report) -> int:
+    """The moment from which the ledger is looked at when none is named."""
+    places = settings.places.create()
+    with closing(open_ledger(settings)) as ledger:
+        tables = LinkTables(places.links)
+        sync_tables(tables, ledger, report)
+        return latest_ms(tables, ledger)
+
+
 def _examples(
     settings: Settings, as_of_ms: int | None, world: str, report: Report, looks: Sequence[float] = LOOKS
 ) -> list[Example]:
@@ -161,7 +209,8 @@ def _examples(
         if not moments:
             raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
         examples = []
-        for moment_ms in moments:
+        for number, moment_ms in enumerate(moments):
+            report(f"look {number + 1} of {len(moments)}", 0.3 + 0.2 * number / len(moments))
             seen = observe(tables, ledger, moment_ms, quiet)
             examples.append(Example(seen.network, label_table(seen.view, decided), world))
     return examples
@@ -170,20 +219,26 @@ def _examples(
 def _train(
     settings: Settings,
     examples: Sequence[Example],
-    seed: int,
+    config: TrainConfig,
     report: Report,
-    attributes: tuple[str, ...] = (),
-    forecast: bool = False,
+    way: Way,
+    unfinished: Unfinished,
+    as_of_ms: int,
+    worlds: str = "",
 ) -> tuple[str, Model]:
     from gnn.errors import ModelError
     from gnn.train import train
 
-    config = dataclasses.replace(_config(len(examples), seed), attributes=attributes, forecast=forecast)
+    places = settings.places.create()
     try:
-        model = train(examples, config, lambda step, share: report(step, 0.5 + 0.5 * share))
+        model = train(examples, config, part(report, 0.5, 1.0), unfinished.begin(as_of_ms))
     except ModelError as error:
         raise BadInput(error.message, hint=error.hint) from None
-    return keep_model(model, settings.places.create()), model
+    if worlds:
+        model = dataclasses.replace(model, notes={**model.notes, "worlds": worlds})
+    version, _ = register(model, places, way.challenger)
+    unfinished.forget()
+    return version, model
 
 
 def _config(examples: int, seed: int) -> TrainConfig:
