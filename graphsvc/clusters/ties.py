@@ -10,13 +10,14 @@ is held together by many things that each but two accounts have, the sum of all 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from graphsvc.links.pairs import COMBINATION, REMAINDER, Evidence
+from graphsvc.links.pairs import COMBINATION, REMAINDER, THREADS, Evidence
 from graphsvc.links.weights import GROUPS
 
 Float32s = npt.NDArray[np.float32]
@@ -34,6 +35,10 @@ bits and more that lie in networks alone a quarter joined clusters of one hand, 
 of two makers)."""
 SCATTER_BITS = 1.0
 """Taken off the sum of ratios, which chance links alone raise: of many things some are shared by accident."""
+PARTS = 8
+"""More than threads, as some units take longer than others."""
+MANY = 1000
+"""Fewer units take less time than it takes to share them out."""
 STEPS = 1000
 """Bits are rounded to thousandths, in which the order of things, which is that of their names, is lost."""
 
@@ -72,18 +77,24 @@ def ties(evidence: Evidence, unit: Int32s, turn: Bools, bits_min: float) -> Ties
     once. `unit` int32[N] names the unit of each account by the row of its first. Time grows with what the members of
     those units share."""
     e = evidence
-    member = np.argsort(unit, kind="stable").astype(np.int32)
+    rows = np.flatnonzero(turn[unit])
+    member = rows[np.argsort(unit[rows], kind="stable")].astype(np.int32)
     size = np.bincount(unit, minlength=len(unit))
-    first = (np.cumsum(size) - size).astype(np.int64)
+    held = np.where(turn, size, 0)
+    first = (np.cumsum(held) - held).astype(np.int64)
     excuse = np.zeros(len(GROUPS))
     excuse[GROUPS.index("network")] = EXCUSE_BITS
     rest = np.full(len(GROUPS), REMAINDER)
     rest[COMBINATION] = 0.0
-    found: Found = _ties(
-        np.flatnonzero(turn), turn, unit, member, first, size.astype(np.float64), e.start, e.thing, e.left, e.holders,
+    facts = (
+        turn, unit, member, first, size.astype(np.float64), e.start, e.thing, e.left, e.holders,
         e.holder, e.holder_left, e.bits, e.group, excuse, rest, SCATTER_BITS, bits_min,
     )  # fmt: skip
-    return Ties(*found)
+    asked = np.flatnonzero(turn)
+    parts = np.array_split(asked, PARTS) if len(asked) > MANY else [asked]
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = list(threads.map(lambda part: _ties(part, *facts), parts))
+    return Ties(*(np.concatenate([part[place] for part in found]) for place in range(4)))
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

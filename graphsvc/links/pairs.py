@@ -9,7 +9,7 @@ the number of pairs found.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numba as nb
@@ -26,6 +26,7 @@ from graphsvc.links.weights import (
     Priors,
     bits_of,
     decay_of,
+    encoded,
     groups_of,
     hub_discount,
     population,
@@ -93,6 +94,7 @@ class Shared:
 
 def evidence_of(view: LinkView, priors: Priors | None = None) -> Evidence:
     """Shared identifiers, combinations of weak ones, and each pair of peers or of timing as one more shared thing."""
+    view = replace(view, identifiers=encoded(view.identifiers))
     parts = (_identifiers(view, priors), _combinations(view, priors), _peers(view), _timings(view))
     offsets = np.cumsum([0, *(len(part.bits) for part in parts)]).astype(np.int32)
     account = np.concatenate([part.account for part in parts])
