@@ -20,6 +20,13 @@ def test_the_shipped_mappings_are_read(path: Path) -> None:
     assert columns_in(read_mapping(path))
 
 
+def test_the_mapping_in_the_guide_is_read() -> None:
+    guide = (Path(__file__).parents[2] / "docs/import.md").read_text("utf-8")
+    mapping = parse_mapping(guide.split("```toml\n")[1].split("```")[0])
+    assert [one.type for one in mapping.event] == ["login"]
+    assert mapping.label
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
