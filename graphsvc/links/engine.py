@@ -7,7 +7,6 @@ conversations, rhythm, timing, combinations) run in this process for both, on wh
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -15,6 +14,7 @@ from typing import Literal, Protocol, Self
 import duckdb
 import pyarrow as pa
 
+from graphsvc.links.scratch import Scratch
 from graphsvc.links.segments import SCHEMAS, files_of
 
 Name = Literal["duckdb", "spark"]
@@ -75,11 +75,11 @@ class DuckDatabase:
     """A database of DuckDB in memory, which spills into a temporary folder."""
 
     def __init__(self) -> None:
-        self._spill = tempfile.TemporaryDirectory(prefix="graphsvc-view-")
+        self._spill = Scratch("graphsvc-view-")
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": THREADS,
             "memory_limit": MEMORY,
-            "temp_directory": self._spill.name,
+            "temp_directory": str(self._spill.path),
         }
         self._connection = duckdb.connect(config=config)
         for function in _FUNCTIONS:

@@ -9,7 +9,6 @@ share out: row numbers are given by one task, and the array kernels read their c
 from __future__ import annotations
 
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 
 from graphsvc.errors import Unavailable
 from graphsvc.links.engine import THREADS
+from graphsvc.links.scratch import Scratch
 from graphsvc.links.segments import SCHEMAS, files_of
 from graphsvc.links.spark_jvm import Jvm
 
@@ -56,17 +56,17 @@ class SparkEngine:
     joins_pairs = True
 
     def __init__(self, heap: str = HEAP) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="graphsvc-spark-")
-        folder = Path(self._folder.name)
+        self._scratch = Scratch("graphsvc-spark-")
+        folder = self._scratch.path
         places = {"spark.local.dir": str(folder / "shuffle"), "spark.sql.warehouse.dir": str(folder / "tables")}
         try:
             with warnings.catch_warnings():
                 # pyspark warns of a newer pandas wherever it is installed; no table passes through pandas here.
                 warnings.simplefilter("ignore", FutureWarning)
-                self._jvm = Jvm(folder, heap, CONF | places)
+                self._jvm = Jvm(self._scratch, heap, CONF | places)
                 self._session = self._jvm.session
         except BaseException:
-            self._folder.cleanup()
+            self._scratch.cleanup()
             raise
         self._folders = (folder / f"database{number}" for number in count())
 
@@ -78,7 +78,7 @@ class SparkEngine:
         try:
             self._jvm.close()
         finally:
-            self._folder.cleanup()
+            self._scratch.cleanup()
 
     def __enter__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphsvc.errors import Unavailable
+from graphsvc.links.scratch import Scratch
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -51,10 +52,11 @@ def java() -> Path:
 
 
 class Jvm:
-    """A running Java with a Spark context in it. `folder` takes all that it writes; `heap` is like `2g`."""
+    """A running Java with a Spark context in it. `scratch` takes all that it writes, and Java holds its lock until it
+    ends; `heap` is like `2g`."""
 
-    def __init__(self, folder: Path, heap: str, conf: Mapping[str, str]) -> None:
-        jars = _jars()
+    def __init__(self, scratch: Scratch, heap: str, conf: Mapping[str, str]) -> None:
+        jars, folder = _jars(), scratch.path
         from pyspark import SparkContext
 
         if SparkContext._active_spark_context is not None:
@@ -77,7 +79,13 @@ class Jvm:
         # Its own session: ctrl-C ends it by the end of its standard input, after the work at hand was broken off.
         with (folder / "spark.log").open("wb") as log:
             self._process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+                command,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(scratch.handle,),
             )
         try:
             self.session = _session(*_await(address, self._process))

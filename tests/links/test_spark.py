@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +26,7 @@ from graphsvc.ledger.base import Draft
 from graphsvc.links.engine import DUCKDB, engine_of
 from graphsvc.links.pair_queries import joined_pairs
 from graphsvc.links.pairs import BITS_MIN, evidence_of, pairs_of
+from graphsvc.links.scratch import sweep
 from graphsvc.links.spark_engine import SparkEngine
 from graphsvc.links.spark_jvm import java
 from graphsvc.links.tables import FORMAT, LinkTables
@@ -36,6 +39,15 @@ pytestmark = pytest.mark.xdist_group("spark")
 QUICK = {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
 """Java compiles quickly rather than well."""
 AS_OF_MS = START_MS + 20 * DAY_MS
+DRIVER = """
+import sys
+from graphsvc.links.scratch import sweep
+from graphsvc.links.spark_engine import SparkEngine
+engine = SparkEngine("1g")
+engine.database().execute("CREATE TABLE one AS SELECT 1 AS number")
+print(engine._scratch.path, flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +146,7 @@ def test_missing_parts_are_said_plainly(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_java_that_is_killed_is_said_plainly_and_leaves_nothing(tables: LinkTables, spark: SparkEngine) -> None:
     with spark.database() as database:
         database.execute("CREATE TABLE one AS SELECT 1 AS number")
-        folder = Path(spark._folder.name)
+        folder = spark._scratch.path
     os.kill(_java_of(os.getpid()), signal.SIGKILL)
     with pytest.raises(Unavailable, match="Java ended"):
         tables.view(AS_OF_MS, spark)
@@ -143,17 +155,50 @@ def test_java_that_is_killed_is_said_plainly_and_leaves_nothing(tables: LinkTabl
     spark.close()
 
 
+def test_what_a_killed_process_left_is_removed_at_the_next_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **QUICK},
+    )
+    assert driver.stdout is not None
+    folder = Path(driver.stdout.readline().strip())
+    sweep(folder.parent, "graphsvc-spark-")
+    assert (folder / "spark.log").exists()
+    driver.kill()
+    driver.communicate()
+    with (folder / "lock").open() as lock:
+        # Held until Java has ended too.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    _ends_at_once(monkeypatch, tmp_path)
+    with pytest.raises(Unavailable, match="before Spark was up"):
+        engine_of("spark", "1g")
+    assert list(folder.parent.iterdir()) == []
+
+
 def test_java_that_ends_before_spark_is_up_is_said_plainly(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "java").write_text("#!/bin/sh\nexit 3\n")
-    (tmp_path / "bin" / "java").chmod(0o700)
-    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    _ends_at_once(monkeypatch, tmp_path)
     with pytest.raises(Unavailable, match="Java ended with 3 before Spark was up"):
         engine_of("spark", "1g")
 
 
 def test_detection_with_spark_is_detection_with_duckdb(settings: Settings, tmp_path: Path) -> None:
     assert _detected(settings, tmp_path / "spark", "spark") == _detected(settings, tmp_path / "duckdb", "duckdb")
+
+
+def _ends_at_once(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """A Java that does nothing."""
+    (home / "bin").mkdir()
+    (home / "bin" / "java").write_text("#!/bin/sh\nexit 3\n")
+    (home / "bin" / "java").chmod(0o700)
+    monkeypatch.setenv("JAVA_HOME", str(home))
 
 
 def _different(one: LinkView, other: LinkView) -> list[str]:
