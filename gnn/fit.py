@@ -189,10 +189,10 @@ def _held_loss(network: AccountNetwork, graphs: Sequence[Graph], goals: Sequence
     return float(torch.stack(losses).mean())
 
 
-def forward(network: AccountNetwork, graph: Graph) -> Output:
-    """A forward pass, on an accelerator in mixed precision; its logits are float32."""
+def forward(network: AccountNetwork, graph: Graph, mixed: bool | None = None) -> Output:
+    """A forward pass whose logits are float32; in mixed precision where asked, by default on CUDA."""
     device = graph.x.device.type
-    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda" if mixed is None else mixed):
         output = network(graph)
     return Output(output.account_logit.float(), output.embedding, output.kind_logits.float())
 

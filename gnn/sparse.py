@@ -31,7 +31,9 @@ class Aggregate(MessagePassing):  # type: ignore[misc]
         return out
 
     def message_and_aggregate(self, adjacency: Tensor, x: Tensor) -> Tensor:
-        out: Tensor = spmm(adjacency, x, reduce="sum")
+        # In mixed precision sums over neighbours stay float32: sparse products know no other, and sums would drift.
+        with torch.autocast(x.device.type, enabled=False):
+            out: Tensor = spmm(adjacency, x.to(adjacency.dtype), reduce="sum")
         return out
 
 
