@@ -28,6 +28,7 @@ from graphsvc.links.tables import LinkTables
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import bits_of
 from graphsvc.simulate import load_world, simulate
+from tests.bench.other_people import SCENARIOS
 
 SIMULATED = ("plain", "evasive", "poisoned", "flash")
 OTHER = ("mixed", "sparse", "weak", "huge_ring")
@@ -48,7 +49,7 @@ class World:
 def made(name: str, folder: Path, accounts: int, days: int, seed: int) -> World:
     """One world of either maker, its files and tables under `folder`."""
     files = folder / "world"
-    if name in SIMULATED:
+    if name not in SCENARIOS:
         spec = msgspec.structs.replace(load_world(name), accounts=accounts, days=days, seed=seed)
         simulate(spec, files)
     else:

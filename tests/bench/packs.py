@@ -3,6 +3,8 @@ one JSON line a step.
 
 The network is drawn as a view, without a log: a third of the accounts in clusters of 2 to 200, and one of a thousand,
 that share devices, cards and addresses; ten links an account.
+
+`--explanations` measures what packs say instead: see tests.bench.explanations.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ from graphsvc.clusters.ids import stable_ids
 from graphsvc.clusters.material import FACTS, material_of, read_material
 from graphsvc.clusters.pack import pack_of
 from graphsvc.clusters.results import Results, ResultsReader, Run, Verdicts, results_of, write_results
-from graphsvc.jobs.detect import with_past
+from graphsvc.jobs.detect import Before, with_past
 from graphsvc.links.pairs import pairs
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import bits_of
+from tests.bench.explanations import WORLDS, measure_explanations
 
 START_MS = 1_750_000_000_000
 DAY_MS = 86_400_000
@@ -40,7 +43,13 @@ T = TypeVar("T")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--explanations", action="store_true")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[901, 902])
+    parser.add_argument("--worlds", nargs="+", default=WORLDS)
     options = parser.parse_args()
+    if options.explanations:
+        measure_explanations(options.worlds, options.accounts, options.seeds)
+        return
     with tempfile.TemporaryDirectory() as folder:
         measure(Path(folder), options.accounts)
 
@@ -66,7 +75,7 @@ def run(path: Path, view: LinkView, clusters: np.ndarray, found: pa.Table, reade
     accounts = len(clusters)
     made = step("material", accounts, lambda: material_of(view, clusters, found), lambda it: len(it.pairs))
     results = step("results", accounts, lambda: drawn_results(view, clusters, found, reader), lambda _: accounts)
-    whole = step("past", accounts, lambda: with_past(results, reader, made), lambda it: len(it.past.history))
+    whole = step("past", accounts, lambda: with_past(results, Before.of(reader), made), lambda it: len(it.past.history))
     step("write", accounts, lambda: write_results(path, whole), lambda _: accounts)
 
 
