@@ -50,8 +50,8 @@ class Attribute:
 
 def fit_attributes(networks: Sequence[Network], names: Sequence[str]) -> tuple[Attribute, ...]:
     """The attributes of these names as the networks have them. Raises ModelError where none of them has one."""
-    given = pa.concat_tables([network.attributes for network in networks]) if networks else None
-    return tuple(_fitted(name, given.filter(pc.equal(given["name"], name))) for name in names) if given else ()
+    given = pa.concat_tables([network.attributes for network in networks])
+    return tuple(_fitted(name, given.filter(pc.equal(given["name"], name))) for name in names)
 
 
 def with_attributes(network: Network, attributes: Sequence[Attribute]) -> Network:

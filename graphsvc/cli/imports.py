@@ -37,6 +37,8 @@ def import_(
     if infer == (mapping is not None):
         raise BadUsage("Give --mapping M.toml, or --infer to have one proposed.", hint="See graphsvc import --help.")
     if infer:
+        if len(files) > 1 or dry_run or strict:
+            raise BadUsage("--infer looks at one file and does nothing else.", hint="Leave out the other options.")
         from graphsvc.jobs.infer import proposal
 
         say(proposal(str(files[0])), end="")

@@ -68,7 +68,7 @@ def text_of(cell: Any) -> str:
         return cell
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if isinstance(cell, float | Decimal) and cell == int(cell):
+    if isinstance(cell, float | Decimal) and math.isfinite(cell) and cell == int(cell):
         return str(int(cell))
     if isinstance(cell, datetime | date):
         return cell.isoformat()
@@ -185,8 +185,8 @@ def _since_epoch(cell: Any, unit: int) -> datetime:
     if isinstance(cell, datetime):
         return cell if cell.tzinfo is not None else cell.replace(tzinfo=UTC)
     number = _decimal(cell, TableFormat())
-    if abs(number) / unit > SECONDS_MAX:
-        raise BadCell("no_time", "This time lies beyond the year 9999.", "Set `format`: epoch_s, epoch_ms or epoch_us.")
+    if not 0 <= number / unit <= SECONDS_MAX:
+        raise BadCell("no_time", "This time is before 1970 or past 9999.", "Set `format`: epoch_s, epoch_ms …")
     return EPOCH + timedelta(microseconds=int(number * 1_000_000 / unit))
 
 

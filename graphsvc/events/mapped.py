@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from graphsvc.errors import BadInput
 from graphsvc.events.arrive import Arrival, label_record, now_ms
-from graphsvc.events.cells import BadCell, Read, reading
+from graphsvc.events.cells import BadCell, Read, reading, text_of
 from graphsvc.events.check import Rejected, check_label
 from graphsvc.events.mapping import (
     EventEntry,
@@ -220,12 +220,14 @@ class Mapper:
     def _test(self, when: When | None) -> Test:
         if when is None:
             return lambda row: True
-        place, number = self._place[when.column], when.above is not None or when.below is not None
-        read = reading(Value(column=when.column), "number" if number else "text", self._form)
+        place = self._place[when.column]
+        read = reading(Value(column=when.column), "text", self._form)
+        bounded = when.above is not None or when.below is not None
+        size = reading(Value(column=when.column), "number", self._form) if bounded else None
 
         def wanted(row: Row) -> bool:
             try:
-                return _passes(when, read(row[place]))
+                return _passes(when, read(row[place])) and (size is None or _lies(when, size(row[place])))
             except BadCell as error:
                 raise Misread(when.column, error.code, error.detail, error.hint) from None
 
@@ -254,18 +256,19 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
 
 
-def _passes(when: When, value: Any) -> bool:
+def _passes(when: When, value: str | None) -> bool:
     if when.present is not None and when.present != (value is not None):
         return False
-    if when.within is not None and value not in when.within:
+    if when.within is not None and value not in [text_of(one) for one in when.within]:
         return False
-    if when.not_in is not None and value in when.not_in:
-        return False
-    if when.above is None and when.below is None:
-        return True
+    return when.not_in is None or value not in [text_of(one) for one in when.not_in]
+
+
+def _lies(when: When, size: float | None) -> bool:
+    """Whether a number is given and within the bounds."""
     low = -float("inf") if when.above is None else when.above
     high = float("inf") if when.below is None else when.below
-    return value is not None and low < value < high
+    return size is not None and low < size < high
 
 
 def _put(found: Object, pointer: str, value: Any, kinds: tuple[str, ...]) -> None:

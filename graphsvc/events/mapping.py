@@ -54,8 +54,8 @@ class When(Struct, frozen=True, forbid_unknown_fields=True):
     or is a number `above` or `below` a bound."""
 
     column: str
-    within: list[str] | None = msgspec.field(name="in", default=None)
-    not_in: list[str] | None = None
+    within: list[Scalar] | None = msgspec.field(name="in", default=None)
+    not_in: list[Scalar] | None = None
     present: bool | None = None
     above: float | None = None
     below: float | None = None
@@ -282,19 +282,20 @@ def _check_entry(mapping: TableMapping, entry: EventEntry | LabelEntry, place: s
         if value.sort is not None and not pointer.startswith("/attributes/"):
             raise BadInput(f"{place} {pointer}: `as` is for attributes.", hint=GUIDE)
     if isinstance(entry, EventEntry):
-        _check_attributes(entry, place)
+        _check_protected(entry, place)
         if entry.type in ("signup", "payment", "request", "enforcement") and getattr(entry, entry.type) is None:
             raise BadInput(f"{place} needs [event.{entry.type}].", hint='Or take type = "activity". ' + GUIDE)
 
 
-def _check_attributes(entry: EventEntry, place: str) -> None:
-    for name, field in entry.attributes.items():
-        column = as_value(field).column or ""
-        if is_protected(name) or is_protected(column):
-            raise BadInput(
-                f"{place}: the attribute {name!r} tells where a person is from, what they speak or are called.",
-                hint="That is never a feature of a model or a rule: leave it out.",
-            )
+def _check_protected(entry: EventEntry, place: str) -> None:
+    """Nobody is judged, or linked to others, by where they are from, what they speak or are called."""
+    for what, fields in (("attribute", entry.attributes), ("identifier", entry.identifiers)):
+        for name, field in fields.items():
+            if is_protected(name) or is_protected(as_value(field).column or ""):
+                raise BadInput(
+                    f"{place}: the {what} {name!r} tells where a person is from, what they speak or are called.",
+                    hint="That is never a feature of a model or a rule: leave it out.",
+                )
 
 
 def _inherited(mapping: TableMapping) -> list[tuple[str, Value]]:

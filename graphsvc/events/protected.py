@@ -8,7 +8,7 @@ _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _ALWAYS = frozenset(
     (
         *("country", "countries", "birthcountry", "birthplace", "nation", "nationality", "citizen", "citizenship"),
-        *("passport", "ethnicity", "ethnic", "race", "religion", "gender", "sex"),
+        *("ethnicity", "ethnic", "race", "religion", "gender", "sex"),
         *("language", "languages", "lang", "locale"),
         *("firstname", "lastname", "middlename", "fullname", "maidenname", "surname", "forename"),
     )

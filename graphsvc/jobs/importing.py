@@ -160,7 +160,8 @@ class Refusals:
         self._file: int | None = None
         self.count = mark.refused
         if mark.refused:
-            kept = self._path.read_bytes().splitlines(keepends=True)[: mark.refused]
+            before = self._path.read_bytes() if self._path.is_file() else b""
+            kept = before.splitlines(keepends=True)[: mark.refused]
             self._open()
             self._write(kept)
         else:

@@ -168,6 +168,26 @@ def test_bad_rows_are_told_and_kept_aside(settings: Settings, tmp_path: Path) ->
         import_table(settings, str(path), LOGINS, strict=True)
 
 
+def test_rows_are_chosen(settings: Settings, tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "t.csv",
+        ("who", "at", "n"),
+        [(name, "2026-01-01", n) for name, n in zip("abcd", (1, 2, "", 4), strict=True)],
+    )
+    top = 'version = 1\naccount = "who"\ntime = "at"\n[[event]]\ntype = "activity"\n'
+    for when, expected in (
+        ("in = [1, 2]", "ab"),
+        ('not_in = ["1"]', "bcd"),
+        ("present = false", "c"),
+        ("above = 1, below = 3", "b"),
+        ("above = 1, not_in = [4]", "b"),
+    ):
+        mapping = parse_mapping(top + f'name = "{expected}{len(when)}"\nwhen = {{ column = "n", {when} }}\n')
+        before = len(records(settings))
+        import_table(settings, str(path), mapping)
+        assert "".join(one.account_id for one in records(settings)[before:]) == expected
+
+
 def test_a_row_is_taken_whole_or_not_at_all(settings: Settings, tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", ("sender", "receiver", "amount", "booked"), [("a", "", "5", "1767225600")])
     summary = import_table(settings, str(path), example("transfers"))

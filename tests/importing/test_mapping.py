@@ -52,6 +52,7 @@ def test_the_mapping_in_the_guide_is_read() -> None:
         (TOP + LOGIN + 'ip = { column = "x", token = true }', "`token` is for accounts"),
         (TOP + LOGIN + 'attributes = { home = "country" }', "never a feature"),
         (TOP + LOGIN + 'attributes = { nationality = "x" }', "never a feature"),
+        (TOP + LOGIN + 'identifiers = { origin = "Country" }', "never a feature"),
         (TOP + LOGIN + 'identifiers = { "Bad Kind" = "x" }', "identifiers"),
     ],
 )
