@@ -4,8 +4,8 @@
 
 Each world is ingested and looked at as by `graphsvc detect`, and every cluster that is shown gets its evidence pack. By
 the truth a cluster is of innocents, of a ring (at least half of it abusive), or mixed. One JSON line a world, and one
-over all: for each sort of cluster the share that an explanation `explains`, and the share with a sign of it; of both
-sorts once more for those that are accused.
+over all: for each sort of cluster the share that an explanation `explains`, and the share with a sign of it; once more
+for those that are accused, and for those that are too large for a home.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graphsvc.clusters.explanations import HOUSEHOLD_MOST
 from graphsvc.clusters.packs import pack_for
 from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import load_settings
@@ -74,7 +75,7 @@ def measure_explanations(worlds: Sequence[str], accounts: int, seeds: Sequence[i
 
 
 def tallied(name: str, folder: Path, accounts: int, seed: int) -> Tallies:
-    """The tallies of one world: of `innocent`, `ring` and `mixed` clusters, and of the first two accused or not."""
+    """The tallies of one world: of `innocent`, `ring` and `mixed` clusters, and of those accused and those large."""
     world = made(name, folder, accounts, DAYS, seed)
     settings = of_world(load_settings(neo4j_uri="off"), folder / "data")
     detect(settings, None, quiet)
@@ -88,7 +89,8 @@ def tallied(name: str, folder: Path, accounts: int, seed: int) -> Tallies:
         explained = [one.code for one in pack.explanations if one.outcome == "explains"]
         signs = [one.code for one in pack.explanations if one.sign]
         sort = "ring" if share >= 0.5 else "mixed" if share else "innocent"
-        for part in (sort, *([f"{sort}, accused"] if accused else [])):
+        large = pack.members > HOUSEHOLD_MOST
+        for part in (sort, *([f"{sort}, accused"] if accused else []), *([f"{sort}, large"] if large else [])):
             tallies.setdefault(part, Tally()).add(explained, signs)
     return tallies
 
