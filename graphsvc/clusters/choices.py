@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from graphsvc.links.view import LinkView
@@ -88,7 +89,8 @@ def choices_of(view: LinkView, clusters: Int32s) -> Choices:
     cluster, thing, held = cluster[chosen], thing[chosen], held[chosen]
     bits = _bits(view, thing, held, count)
     org = np.full(count, -1, np.int32)
-    is_org = pc.equal(view.identifiers["type"], "org").to_numpy()[thing] & (2 * held >= size[cluster])
+    types = view.identifiers["type"].take(pa.array(thing)).cast(pa.string())
+    is_org = pc.equal(types, "org").to_numpy() & (2 * held >= size[cluster])
     org[cluster[is_org]] = thing[is_org]
     worth = bits[thing] >= BITS_MIN
     cluster, thing, held = cluster[worth], thing[worth], held[worth]

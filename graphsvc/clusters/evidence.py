@@ -89,7 +89,7 @@ def _shares(view: LinkView, clusters: Int32s, priors: Priors | None) -> Shares:
     cluster = clusters[view.links["account"].to_numpy()]
     inside = np.flatnonzero((cluster >= 0) & (view.identifiers["degree"].to_numpy()[view.links["identifier"]] >= 2))
     cluster, identifier = cluster[inside], view.links["identifier"].to_numpy()[inside]
-    order = np.lexsort((identifier, cluster))
+    order = np.argsort(cluster.astype(np.int64) * len(view.identifiers) + identifier)
     cluster, identifier, inside = cluster[order], identifier[order], inside[order]
     new = np.flatnonzero(np.r_[True, (cluster[1:] != cluster[:-1]) | (identifier[1:] != identifier[:-1])][: len(order)])
     if not len(new):
@@ -111,9 +111,9 @@ def _shares(view: LinkView, clusters: Int32s, priors: Priors | None) -> Shares:
 
 def _against(view: LinkView, shares: Shares, size: Int64s) -> Bools:
     """Which shares speak against one hand behind the cluster: hubs, and organisations of half the members and more."""
-    types = view.identifiers["type"].to_numpy(zero_copy_only=False)[shares.identifier]
-    hub = np.isin(types, HUB_TYPES) & (shares.accounts + shares.outside >= HUB_CUT)
-    organisation = (types == "org") & (2 * shares.accounts >= size[shares.cluster])
+    types = view.identifiers["type"].take(pa.array(shares.identifier)).cast(pa.string())
+    hub = pc.is_in(types, pa.array(HUB_TYPES)).to_numpy() & (shares.accounts + shares.outside >= HUB_CUT)
+    organisation = pc.equal(types, "org").to_numpy() & (2 * shares.accounts >= size[shares.cluster])
     against: Bools = hub | organisation
     return against
 
@@ -141,11 +141,13 @@ def _place_in(ordered: npt.NDArray[np.integer]) -> Int64s:
 
 def _identifier_rows(view: LinkView, shares: Shares, size: Int64s, *, counter: bool) -> pa.Table:
     named = view.identifiers.select(["type", "id"]).take(pa.array(shares.identifier))
-    types = named["type"].to_pylist()
+    types = named["type"].cast(pa.string())
     of = size[shares.cluster].tolist()
-    facts = zip(types, shares.accounts.tolist(), of, shares.outside.tolist(), shares.bits.tolist(), strict=True)
+    facts = zip(
+        types.to_pylist(), shares.accounts.tolist(), of, shares.outside.tolist(), shares.bits.tolist(), strict=True
+    )
     texts = [sentence(*fact, counter=counter) for fact in facts]
-    columns = [named["type"], named["id"], pa.array(texts, pa.string()), shares.bits, shares.accounts, shares.outside]
+    columns = [types, named["id"], pa.array(texts, pa.string()), shares.bits, shares.accounts, shares.outside]
     return _rows(shares.cluster, columns, shares.first_ms, shares.last_ms, counter=counter)
 
 

@@ -162,6 +162,7 @@ def _shared(view: LinkView, clusters: Int32s, place: Int32s, priors: Priors | No
     cluster = of_thing[head]
     thing = place_in(cluster)[np.cumsum(head) - 1].astype(np.int32)
     named = view.identifiers.select(["type", "id", "degree"]).take(pa.array(what[head]))
+    named = named.set_column(0, "type", named["type"].cast(pa.string()))
     bits = bits_of(named["type"], degree[what[head]], len(view.accounts), priors)
     things = named.add_column(0, "cluster", pa.array(cluster)).append_column("bits", pa.array(bits))
     seen = view.links.select(["first_ms", "last_ms", "count"]).take(pa.array(rows))

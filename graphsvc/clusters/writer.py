@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
@@ -95,11 +96,21 @@ def write_results(path: Path, results: Results) -> None:
     Its material is written before, under a name of its own; that of the run replaced stays for those who still read
     it, until the next run."""
     folder, last = material_folder(path), _material_of(path)
-    if (material := results.material) is not None:
-        results = replace(results, run=replace(results.run, material=secrets.token_hex(8)))
-        write_material(folder / results.run.material, material)
     unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
     unfinished.unlink(missing_ok=True)
+    with ThreadPoolExecutor(1) as beside:
+        if (material := results.material) is not None:
+            results = replace(results, run=replace(results.run, material=secrets.token_hex(8)))
+            written = beside.submit(write_material, folder / results.run.material, material)
+        _write(unfinished, results)
+        if material is not None:
+            written.result()
+    unfinished.replace(path)
+    _flush(path.parent)
+    sweep(folder, {results.run.material, last})
+
+
+def _write(unfinished: Path, results: Results) -> None:
     connection = sqlite3.connect(unfinished, isolation_level=None)
     try:
         unfinished.chmod(0o600)
@@ -107,9 +118,6 @@ def write_results(path: Path, results: Results) -> None:
     finally:
         connection.close()
     _flush(unfinished)
-    unfinished.replace(path)
-    _flush(path.parent)
-    sweep(folder, {results.run.material, last})
 
 
 def _material_of(path: Path) -> str:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from graphsvc.cases.decisions import DecisionStore
-from graphsvc.clusters.campaigns import campaigns
+from graphsvc.clusters.campaigns import Joined, campaigns
 from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.ids import campaign_ids, stable_ids
-from graphsvc.clusters.lifecycle import carried, look_of
+from graphsvc.clusters.lifecycle import Look, carried, look_of
 from graphsvc.clusters.material import Material, material_of
 from graphsvc.clusters.results import Campaigns, Past, Results, ResultsReader, Run, Verdicts, results_of, write_results
 from graphsvc.clusters.strength import strengths
@@ -27,6 +30,7 @@ from graphsvc.jobs.shadow import judge_beside
 from graphsvc.ledger import open_ledger
 from graphsvc.links.engine import Engine, engine_of
 from graphsvc.links.tables import LinkTables
+from graphsvc.links.weights import encoded
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,18 @@ def _judge(
     abusive = pc.equal(network.labels["verdict"], "abusive")
     confirmed = np.zeros(len(account_ids), np.bool_)
     confirmed[network.labels.filter(abusive)["account"].to_numpy()] = True
-    joined = campaigns(view, prediction.clusters, prediction.cluster_probability)
+    # Arrays on one core while the other reads what was, and what was taken, in words of Python and SQL.
+    with ThreadPoolExecutor(1) as beside:
+        gathering = beside.submit(_gathered, observed, prediction.clusters, prediction.cluster_probability)
+        ids = stable_ids(previous, account_ids, prediction.clusters, view.as_of_ms)
+        before = Before.of(previous)
+        taken = tables.taken(view.as_of_ms, view.accounts["account_id"], prediction.clusters, engine)
+        gathered = gathering.result()
     results = results_of(
         run=Run(view.as_of_ms, observed.offset, model.version, int(time.time() * 1000)),
         view=view,
         clusters=prediction.clusters,
-        ids=stable_ids(previous, account_ids, prediction.clusters, view.as_of_ms),
+        ids=ids,
         verdicts=Verdicts(
             accounts=prediction.account_probability,
             clusters=prediction.cluster_probability,
@@ -108,26 +118,55 @@ def _judge(
             high=prediction.cluster_high,
             kinds=prediction.cluster_kind,
         ),
-        evidence=cluster_evidence(view, prediction.clusters, observed.pairs, observed.priors),
+        evidence=gathered.evidence,
         confirmed=confirmed,
         statuses=previous.statuses() if previous is not None else None,
-        strengths=strengths(observed.pairs, prediction.clusters),
+        strengths=gathered.strengths,
         campaigns=Campaigns(
-            campaign_ids(previous, account_ids, prediction.clusters, joined.campaign, view.as_of_ms), joined.links
+            campaign_ids(previous, account_ids, prediction.clusters, gathered.joined.campaign, view.as_of_ms),
+            gathered.joined.links,
         ),
     )
-    material = material_of(view, prediction.clusters, observed.pairs, observed.priors)
-    taken = tables.taken(view.as_of_ms, view.accounts["account_id"], prediction.clusters, engine)
-    return with_past(results, previous, replace(material, taken=taken))
+    return with_past(results, before, replace(gathered.material, taken=taken))
 
 
-def with_past(results: Results, previous: ResultsReader | None, material: Material) -> Results:
+@dataclass(frozen=True)
+class Before:
+    """What the previous run carried over, and that run itself; None where there was none."""
+
+    past: Past = field(default_factory=Past)
+    look: Look | None = None
+
+    @staticmethod
+    def of(previous: ResultsReader | None) -> Before:
+        return Before(previous.past(), previous.look()) if previous is not None else Before()
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What speaks for the clusters and against them: campaigns, evidence, how firmly accounts belong, material."""
+
+    joined: Joined
+    evidence: pa.Table
+    strengths: npt.NDArray[np.float32]
+    material: Material
+
+
+def _gathered(observed: Observed, clusters: npt.NDArray[np.int32], probability: npt.NDArray[np.float32]) -> Gathered:
+    view = replace(observed.view, identifiers=encoded(observed.view.identifiers))
+    return Gathered(
+        joined=campaigns(view, clusters, probability),
+        evidence=cluster_evidence(view, clusters, observed.pairs, observed.priors),
+        strengths=strengths(observed.pairs, clusters),
+        material=material_of(view, clusters, observed.pairs, observed.priors),
+    )
+
+
+def with_past(results: Results, before: Before, material: Material) -> Results:
     """The results with what became of clusters since the previous run, and what their evidence packs are made of."""
     ids = results.clusters["id"]
     things = material.things.append_column("cluster_id", ids.take(material.things["cluster"]))
-    before = previous.past() if previous is not None else Past()
-    last = previous.look() if previous is not None else None
-    return replace(results, past=carried(before, last, look_of(results), things), material=material)
+    return replace(results, past=carried(before.past, before.look, look_of(results), things), material=material)
 
 
 def write_scores(path: Path, results: Results) -> None:

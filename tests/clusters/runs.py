@@ -12,7 +12,7 @@ from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.ids import campaign_ids, stable_ids
 from graphsvc.clusters.material import material_of
 from graphsvc.clusters.results import Campaigns, ResultsReader, Run, Verdicts, results_of, write_results
-from graphsvc.jobs.detect import with_past
+from graphsvc.jobs.detect import Before, with_past
 from graphsvc.links.pairs import pairs
 from tests.links.worlds import sharing, view
 
@@ -53,4 +53,4 @@ def find(
         strengths=np.linspace(0, 1, len(names), dtype=np.float32),
         campaigns=Campaigns(campaign_ids(previous, names, clusters, campaign, at_ms), links),
     )
-    write_results(path, with_past(results, previous, material_of(seen, clusters, found)))
+    write_results(path, with_past(results, Before.of(previous), material_of(seen, clusters, found)))

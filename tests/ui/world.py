@@ -15,7 +15,7 @@ from graphsvc.clusters.ids import stable_ids
 from graphsvc.clusters.material import material_of
 from graphsvc.clusters.results import ResultsReader, Run, Verdicts, results_of, write_results
 from graphsvc.graph.picture import ClusterGraph, Edge, Node
-from graphsvc.jobs.detect import with_past
+from graphsvc.jobs.detect import Before, with_past
 from graphsvc.links.pairs import pairs
 from graphsvc.links.taken import MONDAY_MS, TAKEN, WEEK_MS
 from graphsvc.links.view import LinkView
@@ -92,7 +92,7 @@ def write_world(seen: LinkView, path: Path) -> ResultsReader:
     statuses = {ids[of[RELAY[0]]]: "confirmed", ids[of[OFFICE[0]]]: "dismissed"}
     results = results_of(run, seen, clusters, ids, verdicts, evidence, confirmed, statuses)
     material = replace(material_of(seen, clusters, linked), taken=_taken(of[FARM[0]]))
-    write_results(path, with_past(results, None, material))
+    write_results(path, with_past(results, Before(), material))
     return ResultsReader(path)
 
 
