@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from gnn.kernels import by_identifier, near_in_time, sort_by_time
+from gnn.kernels import grouped, near_in_time, sort_by_time
 from gnn.network import Network, column
 from gnn.threads import in_parts
 
@@ -48,7 +48,7 @@ class Incidence:
     @cached_property
     def by_time(self) -> Longs:
         starts = self.identifier_starts
-        links: Longs = by_identifier(starts, self.identifier)
+        links: Longs = grouped(starts, self.identifier)
         in_parts(len(self.degree), lambda first, last: sort_by_time(first, last, starts, self.first_ms, links))
         return links
 
@@ -127,10 +127,12 @@ def peer_ties(network: Network) -> Ties:
 
 
 def _ties(accounts: int, a: Ints, b: Ints, weight: Floats, groups: npt.NDArray[np.int16]) -> Ties:
-    source, other = np.concatenate([a, b]), np.concatenate([b, a])
-    order = np.lexsort((other, source))
+    # Pairs come sorted, with a < b: those that an account is the second of first, its others ascend.
+    source, other = np.concatenate([b, a]), np.concatenate([a, b])
+    starts = _starts(source, accounts)
+    order = grouped(starts, source)
     twice = np.concatenate([weight, weight]).astype(np.float32), np.concatenate([groups, groups])
-    return Ties(_starts(source, accounts), other[order], twice[0][order], twice[1][order])
+    return Ties(starts, other[order], twice[0][order], twice[1][order])
 
 
 def _starts(sorted_or_not: Ints, rows: int) -> Longs:

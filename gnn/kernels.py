@@ -35,13 +35,13 @@ def mean_ranks(order: Longs, values: npt.NDArray[np.number]) -> npt.NDArray[np.f
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def by_identifier(starts: Longs, identifier: Ints) -> Longs:
-    """int64[L]: the links of each identifier in turn, in their own order."""
+def grouped(starts: Longs, key: Ints) -> Longs:
+    """int64[L]: the rows of each key in turn, in their own order; those of key k belong at `starts[k]` and on."""
     room = starts[:-1].copy()
-    out = np.empty(len(identifier), dtype=np.int64)
-    for link in range(len(identifier)):
-        out[room[identifier[link]]] = link
-        room[identifier[link]] += 1
+    out = np.empty(len(key), dtype=np.int64)
+    for row in range(len(key)):
+        out[room[key[row]]] = row
+        room[key[row]] += 1
     return out
 
 
