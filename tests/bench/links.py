@@ -1,4 +1,5 @@
-"""Link tables to evidence, by size: `python -m tests.bench.links --accounts 100000` prints one JSON line a step.
+"""Detection step by step, by size: `python -m tests.bench.links --accounts 10000 100000 1000000` prints one JSON line a
+step. Kernels are compiled, and the model's parts loaded, in a small run before.
 
 The records are drawn so that 2 % of the accounts are in rings that share devices, cards, addresses and prompts, a tenth
 are in households and offices, and the rest share campus and carrier addresses. Ten links an account.
@@ -13,20 +14,28 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from gnn.network import LABEL_SCHEMA
+from gnn.predict import predict
+from graphsvc.clusters.campaigns import campaigns
 from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.find import find_clusters
 from graphsvc.clusters.ids import stable_ids
-from graphsvc.clusters.results import Run, Verdicts, results_of, write_results
+from graphsvc.clusters.material import material_of
+from graphsvc.clusters.results import Campaigns, Run, Verdicts, results_of, write_results
+from graphsvc.clusters.strength import strengths
+from graphsvc.config import load_settings
 from graphsvc.events.record import Fingerprint, Identifier, Record
+from graphsvc.jobs.models import load_model
+from graphsvc.jobs.observe import Observed
 from graphsvc.ledger.base import Stored
-from graphsvc.links.pairs import pairs
+from graphsvc.links.pairs import evidence_of, pairs_of
 from graphsvc.links.tables import LinkTables
-from graphsvc.links.view import LinkView
 
 START_MS = 1_750_000_000_000
 DAY_MS = 86_400_000
@@ -56,49 +65,75 @@ class Drawn:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--accounts", type=int, default=100_000)
+    parser.add_argument("--accounts", type=int, nargs="+", default=[10_000], help="sizes, one after the other")
     parser.add_argument("--requests", type=int, default=4, help="requests an account")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), options.accounts, options.requests)
+        _steps(Path(folder) / "warm", 2000, options.requests, lambda *_: None)
+        for accounts in sorted(options.accounts):
+            _steps(Path(folder) / str(accounts), accounts, options.requests, _print)
 
 
-def measure(folder: Path, accounts: int, requests: int) -> None:
-    """Runs every step once after a small run that compiles the kernels."""
-    _steps(folder / "warm", 2000, requests, lambda *_: None)
-    _steps(folder / "full", accounts, requests, _print)
-
-
-def _steps(folder: Path, accounts: int, requests: int, report: Callable[[str, int, float, int], None]) -> None:
+def _steps(folder: Path, accounts: int, requests: int, report: Callable[[str, int, int, float, int], None]) -> None:
     ledger, tables = Drawn(accounts, requests), LinkTables(folder / "links")
+    model, moment_ms = load_model(load_settings(data=folder).places.active_model), START_MS + 60 * DAY_MS
+    links, whole = 0, 0.0
 
     def step(name: str, work: Callable[[], T], rows: Callable[[T], int]) -> T:
+        nonlocal whole
         started = time.perf_counter()
         result = work()
-        report(name, accounts, time.perf_counter() - started, rows(result))
+        seconds = time.perf_counter() - started
+        whole += seconds
+        report(name, accounts, links, seconds, rows(result))
         return result
 
     step("draw", lambda: sum(len(rows) for rows in ledger.scan()), int)
     step("draw and sync", lambda: tables.sync(ledger), int)
-    view = step("view", lambda: tables.view(START_MS + 60 * DAY_MS), lambda seen: len(seen.links))
-    found = step("pairs", lambda: pairs(view), len)
-    clusters = step("clusters", lambda: find_clusters(view, found), lambda of: int(of.max()) + 1)
-    evidence = step("evidence", lambda: cluster_evidence(view, clusters, found), len)
-    step("results", lambda: _write(folder, view, clusters, evidence), int)
+    whole = 0.0
+    view = step("view", lambda: tables.view(moment_ms), lambda seen: len(seen.links))
+    links = len(view.links)
+    nothing = LABEL_SCHEMA.empty_table()
+    evidence = step("evidence of pairs", lambda: evidence_of(view), lambda of: len(of.bits))
+    found = step("pairs", lambda: pairs_of(evidence), len)
+    clusters = step("clusters", lambda: find_clusters(view, found, evidence=evidence), lambda of: int(of.max()) + 1)
+    observed = Observed(view, found, clusters, nothing, 0, {})
+    judged = step("scores", lambda: predict(model, observed.network), lambda it: len(it.account_probability))
+    clusters, share = judged.clusters, judged.cluster_probability
+    joined = step("campaigns", lambda: campaigns(view, clusters, share), lambda it: len(it.links))
+    pieces = step("evidence", lambda: cluster_evidence(view, clusters, found), len)
+    material = step("material", lambda: material_of(view, clusters, found), lambda it: len(it.holds))
+    taken = step("taken", lambda: tables.taken(moment_ms, view.accounts["account_id"], clusters), len)
+    ids = step("ids", lambda: stable_ids(None, view.accounts["account_id"].to_pylist(), clusters, moment_ms), len)
+    results = results_of(
+        run=Run(moment_ms, 0, model.version, 0),
+        view=view,
+        clusters=clusters,
+        ids=ids,
+        verdicts=Verdicts(
+            judged.account_probability, share, judged.cluster_low, judged.cluster_high, judged.cluster_kind
+        ),
+        evidence=pieces,
+        confirmed=np.zeros(len(clusters), bool),
+        strengths=strengths(found, clusters),
+        campaigns=Campaigns([None] * len(ids), joined.links),
+    )
+    results = replace(results, material=replace(material, taken=taken))
+    step("results", lambda: write_results(folder / "results.sqlite", results), lambda _: len(ids))
+    report("view to results", accounts, links, whole, len(ids))
 
 
-def _write(folder: Path, view: LinkView, clusters: np.ndarray, evidence: object) -> int:
-    ids = stable_ids(None, view.accounts["account_id"].to_pylist(), clusters, view.as_of_ms)
-    share = np.full(len(ids), 0.5, np.float32)
-    verdicts = Verdicts(np.zeros(len(clusters), np.float32), share, share, share, ["other_abuse"] * len(ids))
-    run, nobody = Run(view.as_of_ms, 0, "none", 0), np.zeros(len(clusters), bool)
-    write_results(folder / "results.sqlite", results_of(run, view, clusters, ids, verdicts, evidence, nobody))
-    return len(ids)
-
-
-def _print(step: str, accounts: int, seconds: float, rows: int) -> None:
+def _print(step: str, accounts: int, links: int, seconds: float, rows: int) -> None:
+    """`peak_gib` is the process's so far, that of the largest size yet."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    line = {"step": step, "accounts": accounts, "rows": rows, "seconds": round(seconds, 2), "peak_gib": round(peak, 2)}
+    line = {
+        "step": step,
+        "accounts": accounts,
+        "links": links,
+        "rows": rows,
+        "seconds": round(seconds, 2),
+        "peak_gib": round(peak, 2),
+    }
     print(json.dumps(line), flush=True)
 
 
