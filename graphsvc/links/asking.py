@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.events.lexicon import AREAS, TECHNIQUES
-from graphsvc.links.engine import Database
 
 FACTS = ("area_breadth", "uniformity", "systematic", *(f"{name}_share" for name in TECHNIQUES))
 """Float32 facts of accounts, each 0 where no prompt's text was seen."""
@@ -28,43 +27,41 @@ THOUSANDTHS = 1_000
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 
-_AREA_COUNTS = ", ".join(f"count(*) FILTER (WHERE area = '{name}') AS area_{name}" for name in AREAS)
-_TECHNIQUE_COUNTS = ", ".join(
-    f"count(*) FILTER (WHERE techniques & {1 << bit} <> 0) AS asks_{name}" for bit, name in enumerate(TECHNIQUES)
-)
 _TEACHING_MASK = sum(1 << TECHNIQUES.index(name) for name in TEACHING)
-TEMPLATED = f"""
-CAST(sum(CAST(round({THOUSANDTHS} * CAST(templated AS DOUBLE)) AS BIGINT)) AS DOUBLE)
-    / ({THOUSANDTHS} * count(templated))
-"""
+_THOUSANDTHS_SUM = f"CAST(sum(CAST(round({THOUSANDTHS} * CAST(templated AS DOUBLE)) AS BIGINT)) AS BIGINT)"
+TEMPLATED = f"CAST({_THOUSANDTHS_SUM} AS DOUBLE) / ({THOUSANDTHS} * count(templated))"
 """Mean likeness to a template, 0 to 1, from a sum of integers."""
+SUMMED = {
+    "shown": "CAST(count(area) AS INTEGER)",
+    **{f"area_{name}": f"CAST(count(*) FILTER (WHERE area = '{name}') AS INTEGER)" for name in AREAS},
+    **{
+        f"asks_{name}": f"CAST(count(*) FILTER (WHERE techniques & {1 << bit} <> 0) AS INTEGER)"
+        for bit, name in enumerate(TECHNIQUES)
+    },
+    "teaching": f"CAST(count(*) FILTER (WHERE techniques & {_TEACHING_MASK} <> 0) AS INTEGER)",
+    "templated_told": "CAST(count(templated) AS INTEGER)",
+    "templated_thousandths": f"coalesce({_THOUSANDTHS_SUM}, 0)",
+}
+"""What is counted of each account's prompts, by SQL over events."""
 
-COUNTS = f"""
-SELECT asked.*
-FROM account LEFT JOIN (
-    SELECT account_id, count(*) AS prompts, {_AREA_COUNTS}, {_TECHNIQUE_COUNTS},
-        count(*) FILTER (WHERE techniques & {_TEACHING_MASK} <> 0) AS teaching,
-        {TEMPLATED} AS templated
-    FROM events WHERE area IS NOT NULL GROUP BY account_id
-) AS asked USING (account_id)
-ORDER BY account.row
-"""  # noqa: S608
 
-
-def facts(database: Database, repeated: Float32s) -> dict[str, Float32s]:
-    """FACTS of each account of the view, float32[N], from its prompts by the view's moment; `repeated` is the share of
-    an account's prompts that repeat a family of its earlier ones.
+def facts(counts: pa.Table, repeated: Float32s) -> dict[str, Float32s]:
+    """FACTS of each account of the view, float32[N], from what SUMMED counts of its prompts by the view's moment;
+    `repeated` is the share of an account's prompts that repeat a family of its earlier ones.
 
     - area_breadth: entropy in bits of the areas asked about.
     - uniformity: see `uniform`.
     - systematic: uniformity × (breadth, as a share of the most, or techniques that teach) × how far it is believed.
     - shares of prompts that use each technique.
     """
-    counts = database.table(COUNTS)
-    prompts = _column(counts, "prompts")
+    prompts = _column(counts, "shown")
     shown = np.maximum(prompts, 1)
+    # In the order of operations in which SQL gives a mean.
+    templated = _column(counts, "templated_thousandths") / (
+        THOUSANDTHS * np.maximum(_column(counts, "templated_told"), 1)
+    )
     breadth = breadth_bits(np.stack([_column(counts, f"area_{name}") for name in AREAS]))
-    uniformity = np.where(prompts > 0, uniform(_column(counts, "templated"), repeated.astype(np.float64)), 0.0)
+    uniformity = np.where(prompts > 0, uniform(templated, repeated.astype(np.float64)), 0.0)
     found = {
         "area_breadth": breadth,
         "uniformity": uniformity,
@@ -98,5 +95,5 @@ def systematic(breadth: Float64s, uniformity: Float64s, teaching: Float64s, prom
 
 
 def _column(table: pa.Table, name: str) -> Float64s:
-    values: Float64s = table[name].cast(pa.float64()).fill_null(0).to_numpy()
+    values: Float64s = table[name].cast(pa.float64()).to_numpy()
     return values

@@ -20,7 +20,7 @@ U64 = np.uint64
 
 def buckets(key: UInt64s, ranked: Int32s) -> tuple[Int32s, Int64s]:
     """Rows that share their key with another: `row[start[i]:start[i + 1]]` is a bucket, in the order of `ranked`."""
-    row = _crowded(key, ranked)
+    row = crowded(key, ranked)
     row = row[np.argsort(key[row], kind="stable")]
     ordered = key[row]
     start = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])[: len(row) + 1])
@@ -28,7 +28,7 @@ def buckets(key: UInt64s, ranked: Int32s) -> tuple[Int32s, Int64s]:
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _crowded(key: UInt64s, ranked: Int32s) -> Int32s:
+def crowded(key: UInt64s, ranked: Int32s) -> Int32s:
     """Rows that may share their key: a count by part of the key leaves out most that do not."""
     bits = 16
     while bits < FILTER_BITS and 1 << bits < 8 * key.size:

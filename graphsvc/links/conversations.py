@@ -35,15 +35,10 @@ Int64s = npt.NDArray[np.int64]
 UInt64s = npt.NDArray[np.uint64]
 
 CHAINED = """
-CREATE TABLE chained AS
-SELECT events."offset", account.row AS account, occurred_ms, status,
+SELECT account.row AS account, occurred_ms, CAST(coalesce(status, -1) AS SMALLINT) AS status, "offset",
     coalesce(sketch_key, input_tokens, 0) AS asked, chain
 FROM events JOIN account USING (account_key) WHERE length_of(chain) > 0
-"""
-SPOKEN = """
-CREATE TABLE spoken AS
-SELECT conversation_of.conversation, chained."offset", chained.account, occurred_ms, status
-FROM chained JOIN conversation_of USING ("offset")
+ORDER BY account, occurred_ms, status
 """
 HELD = """
 CREATE TABLE held AS
@@ -53,44 +48,34 @@ FROM spoken GROUP BY conversation, account
 IN_ORG = """
 CREATE TABLE in_org AS
 SELECT conversation, min(org) AS org, any_value(accounts) AS accounts FROM (
-    SELECT held.conversation, org.id AS org, count(*) AS members, any_value(sized.accounts) AS accounts
+    SELECT held.conversation, org, count(*) AS members, any_value(sized.accounts) AS accounts
     FROM (SELECT conversation, count(*) AS accounts FROM held GROUP BY conversation) AS sized
     JOIN held USING (conversation)
-    JOIN seen ON seen.account = held.account
-    JOIN (SELECT DISTINCT key, id FROM names WHERE type = 'org') AS org USING (key)
-    GROUP BY held.conversation, org.id
+    JOIN belongs USING (account)
+    GROUP BY held.conversation, org
 ) WHERE members = accounts GROUP BY conversation
 """
 """Conversations all of whose accounts have an organisation in common."""
 
 SEEN_CONVERSATIONS = """
 INSERT INTO derived
-SELECT account.account_id,
+SELECT held.account,
     CASE WHEN in_org.accounts > 1 THEN 'conversation_in_org' ELSE 'conversation' END,
     conversation_name.id, held.first_ms, held.last_ms, CAST(held.count AS INTEGER)
 FROM held
 JOIN conversation_name USING (conversation)
-JOIN account ON account.row = held.account
 LEFT JOIN in_org USING (conversation)
 """
-SEEN_UNCHAINED = """
-INSERT INTO derived
-SELECT account_id, type, id, min(occurred_ms), max(occurred_ms), CAST(count(*) AS INTEGER)
-FROM identifiers ANTI JOIN chained USING ("offset") WHERE type = 'conversation'
-GROUP BY account_id, type, id
-"""
-"""Conversations that a record names without the chain that they were named by."""
-
 NAMED = f"""
-SELECT identifiers.id AS name, min(identifier.row) AS identifier, min(in_org.org) AS org
-FROM identifiers
+SELECT said.id AS name, min(identifier.row) AS identifier, min(in_org.org) AS org
+FROM {{source}} AS said
 JOIN spoken USING ("offset")
 JOIN conversation_name USING (conversation)
 JOIN identifier ON identifier.id = conversation_name.id AND identifier.type LIKE 'conversation%'
 LEFT JOIN in_org USING (conversation)
-WHERE identifiers.type = 'conversation'
-    AND identifiers.occurred_ms > (SELECT max(occurred_ms) FROM spoken) - {NAMED_DAYS * 86_400_000}
-GROUP BY identifiers.id ORDER BY identifiers.id
+WHERE said.type = 'conversation'
+    AND said.occurred_ms > (SELECT max(occurred_ms) FROM spoken) - {NAMED_DAYS * 86_400_000}
+GROUP BY said.id ORDER BY said.id
 """  # noqa: S608
 """By what names, as records carry them, a conversation is recognised when it goes on."""
 
@@ -117,27 +102,25 @@ class Chains:
     asked: Int64s
 
 
-def add(database: Database) -> None:
-    """Adds to `derived` a row for each account and conversation that it held, of type `conversation`, or, where all its
-    accounts have one organisation in common, `conversation_in_org`. Leaves the table `spoken`, a row a request:
-    conversation, offset, account (row), occurred_ms, status."""
-    database.execute(CHAINED)
-    database.execute(SEEN_UNCHAINED)
-    table = database.table("SELECT * FROM chained ORDER BY account, occurred_ms")
-    conversation, key = conversations_of(_chains(table))
+def add(database: Database, chained: pa.Table) -> None:
+    """From `account` and `belongs`, and requests that carry a chain, adds to `derived` a row for each account and
+    conversation that it held, of type `conversation`, or, where all its accounts have one organisation in common,
+    `conversation_in_org`. Leaves `spoken`, a row a request: conversation, offset, account (row), occurred_ms and
+    status."""
+    conversation, key = conversations_of(_chains(chained))
     known = pa.array(conversation != NONE)
-    offsets = pa.table({"offset": table["offset"], "conversation": conversation}).filter(known)
-    database.register("conversation_of", offsets)
+    spoken = chained.select(["offset", "account", "occurred_ms", "status"])
+    database.register("spoken", spoken.append_column("conversation", pa.array(conversation)).filter(known))
     ids = pa.array([conversation_id(one) for one in key.tolist()], pa.string())
     database.register("conversation_name", pa.table({"conversation": np.arange(len(key), dtype=np.int32), "id": ids}))
-    for query in (SPOKEN, HELD, IN_ORG, SEEN_CONVERSATIONS):
+    for query in (HELD, IN_ORG, SEEN_CONVERSATIONS):
         database.execute(query)
 
 
-def named(database: Database) -> pa.Table:
-    """After `add`, and once `identifier` is made: name (as records carry it), identifier (int32 row), and org
-    that all its accounts so far have in common, or null."""
-    return database.table(NAMED).cast(NAMES)
+def named(database: Database, source: str = "identifiers") -> pa.Table:
+    """After `add`, and once `identifier` is made: name (as records carry it), identifier (int32 row), and org that all
+    its accounts so far have in common, or null; `source` has what events named in the last NAMED_DAYS at least."""
+    return database.table(NAMED.format(source=source)).cast(NAMES)
 
 
 def handovers(database: Database) -> pa.Table:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from graphsvc.links import frame_kernels as kernels
 from graphsvc.links.buckets import buckets, join, roots
 from graphsvc.links.engine import Database
-from graphsvc.links.families import Sketches, content_keys, sketches_of
+from graphsvc.links.families import Sketches, content_keys
 
 FRAME_MIN = 3
 """Sampled shingles of a frame: about twelve in the text. Fewer are a turn of phrase."""
@@ -34,16 +34,15 @@ Int64s = npt.NDArray[np.int64]
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
 
-SKETCHES = "SELECT sketch FROM sketch ORDER BY row"
 PROMPTS = """
-SELECT account.row AS account, asks.account_id, asks.sketch, asks.first_ms, asks.last_ms, asks.count
-FROM asks JOIN account USING (account_id) JOIN sketch ON sketch.row = asks.sketch
-ORDER BY account.row, sketch.sketch_key
+SELECT asks.account, asks.sketch, asks.first_ms, asks.last_ms, asks.count
+FROM asks JOIN sketch ON sketch.row = asks.sketch
+ORDER BY asks.account, sketch.sketch_key
 """
 SEEN = """
 INSERT INTO derived
-SELECT account_id, 'prompt_frame', id, min(first_ms), max(last_ms), CAST(sum(count) AS INTEGER)
-FROM framed GROUP BY account_id, id
+SELECT account, 'prompt_frame', id, min(first_ms), max(last_ms), CAST(sum(count) AS INTEGER)
+FROM framed GROUP BY account, id
 """
 
 
@@ -65,12 +64,12 @@ class Frames:
     ids: list[str]
 
 
-def add(database: Database) -> None:
-    """Inserts into `derived` the frames of prompts that accounts have in common, type prompt_frame."""
+def add(database: Database, sketches: Sketches) -> None:
+    """Inserts into `derived` the frames of prompts that accounts have in common, type prompt_frame; from `asks` and the
+    sketches by their rows."""
     asked = database.table(PROMPTS)
     account = asked["account"].to_numpy()
     start = np.searchsorted(account, np.arange(account.max(initial=-1) + 2)).astype(np.int64)
-    sketches = sketches_of(database.table(SKETCHES)["sketch"])
     found = frames_of(sketches, Prompts(start, asked["sketch"].to_numpy()))
     names = pa.array(found.ids, pa.string()).take(pa.array(found.frame))
     database.register("framed", asked.take(pa.array(found.prompt)).append_column("id", names))

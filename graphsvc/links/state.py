@@ -1,4 +1,4 @@
-"""What the last look made of prompts, kept beside the link tables so that the next look need not make it again.
+"""What the last look made of events, kept beside the link tables so that the next look need not make it again.
 
 It may be thrown away at any time: a look without it takes longer and gives the same. It lies in one folder a look,
 named by the offset and moment it was made of, written under another name and renamed into place whole. Texts do not
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,56 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-FORMAT = "state-v1"
+from graphsvc.links import queries
+
+FORMAT = "state-v2"
 UNFINISHED = ".unfinished-"
 MANIFEST = "manifest.json"
 CHUNKS_MAX = 16
+THREADS = 2
 BANDS = 16
 COMPANY = 16
+LONG = ("_ms", "_tokens", "_thousandths")
+"""How sums are called that may be larger than a count of events."""
+
+SUMS = pa.schema(
+    [
+        ("account_key", pa.int64()),
+        ("account_id", pa.string()),
+        *((name, pa.int64() if name.endswith(LONG) else pa.int32()) for name in queries.SUMMED),
+    ]
+)
+IDENTIFIERS = pa.schema(
+    [
+        ("key", pa.int64()),
+        ("type", pa.string()),
+        ("id", pa.string()),
+        ("degree", pa.int32()),
+        ("first_ms", pa.int64()),
+    ]
+)
+LINKS = pa.schema(
+    [
+        ("account", pa.int32()),
+        ("identifier", pa.int32()),
+        ("first_ms", pa.int64()),
+        ("last_ms", pa.int64()),
+        ("count", pa.int32()),
+    ]
+)
+ACTS = pa.schema([("account", pa.int32()), ("occurred_ms", pa.int64()), ("own", pa.bool_()), ("status", pa.int16())])
+CHAINED = pa.schema(
+    [
+        ("account", pa.int32()),
+        ("occurred_ms", pa.int64()),
+        ("status", pa.int16()),
+        ("offset", pa.int64()),
+        ("asked", pa.int64()),
+        ("chain", pa.list_(pa.int64())),
+    ]
+)
 
 Array = npt.NDArray[Any]
 Int32s = npt.NDArray[np.int32]
@@ -34,7 +78,10 @@ UInt64s = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Kept:
-    """Prompts and what was found among them, from events up to `offset` that occurred by `as_of_ms`.
+    """What was made of events up to `offset` that occurred by `as_of_ms`: what accounts did and share (see
+    state_network), and prompts and what was found among them.
+
+    - sums, by account id; tried, what stands for each model of an account; identifiers, links, acts, chained.
 
     `witness` stands for those events, and `grown_of` names the state that this one is an extension of.
 
@@ -52,6 +99,12 @@ class Kept:
     as_of_ms: int = -1
     witness: str = ""
     grown_of: str = ""
+    sums: pa.Table = field(default_factory=SUMS.empty_table)
+    tried: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
+    identifiers: pa.Table = field(default_factory=IDENTIFIERS.empty_table)
+    links: pa.Table = field(default_factory=LINKS.empty_table)
+    acts: pa.Table = field(default_factory=ACTS.empty_table)
+    chained: pa.Table = field(default_factory=CHAINED.empty_table)
     account: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     sketch_key: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     sketch_first_ms: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
@@ -101,7 +154,7 @@ def load(folder: Path) -> Kept | None:
         return None
     try:
         return _read(places[-1])
-    except (OSError, ValueError, msgspec.DecodeError, _Damaged):
+    except (OSError, ValueError, msgspec.DecodeError, pa.ArrowException, _Damaged):
         return None
 
 
@@ -141,10 +194,17 @@ def _names() -> list[str]:
 def _read(place: Path) -> Kept:
     manifest = _manifest(place)
     empty = Kept()
-    arrays = {name: _array(place, name, manifest, getattr(empty, name)) for name in _names()}
-    chunks = [_array(place, name, manifest, empty.words) for name in manifest.words]
+    with ThreadPoolExecutor(THREADS) as threads:
+        values = dict(
+            zip(
+                _names(),
+                threads.map(lambda name: _value(place, name, manifest, getattr(empty, name)), _names()),
+                strict=True,
+            )
+        )
+    chunks = [_value(place, name, manifest, empty.words) for name in manifest.words]
     words = chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
-    kept = Kept(manifest.offset, manifest.as_of_ms, manifest.witness, place.name, words=words, **arrays)
+    kept = Kept(manifest.offset, manifest.as_of_ms, manifest.witness, place.name, words=words, **values)
     if int(kept.length.sum()) != len(words):
         raise _Damaged
     return kept
@@ -154,10 +214,13 @@ def _manifest(place: Path) -> Manifest:
     return msgspec.json.decode((place / MANIFEST).read_bytes(), type=Manifest)
 
 
-def _array(place: Path, name: str, manifest: Manifest, like: Array) -> Array:
-    data = (place / name).read_bytes()
+def _value(place: Path, name: str, manifest: Manifest, like: Array | pa.Table) -> Any:
+    """An array or table of the type of `like`. A table lies where its file does, and is read when it is used."""
+    data = pa.memory_map(str(place / name)).read_buffer() if (place / name).stat().st_size else pa.py_buffer(b"")
     if zlib.crc32(data) != manifest.files.get(name):
         raise _Damaged
+    if isinstance(like, pa.Table):
+        return pa.ipc.open_file(data).read_all()
     return np.frombuffer(data, like.dtype).reshape(-1, *like.shape[1:])
 
 
@@ -182,7 +245,11 @@ def _linked(place: Path, before: Path) -> dict[str, int]:
     return {name: manifest.files[name] for name in manifest.words}
 
 
-def _put(path: Path, values: Array) -> int:
+def _put(path: Path, values: Array | pa.Table) -> int:
+    if isinstance(values, pa.Table):
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, values.schema) as writer:
+            writer.write_table(values.combine_chunks())
+        return zlib.crc32(pa.memory_map(str(path)).read_buffer())
     data = np.ascontiguousarray(values).data.cast("B") if values.size else b""
     path.write_bytes(data)
     return zlib.crc32(data)

@@ -13,7 +13,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from graphsvc.links.buckets import join, mixed, roots
+from graphsvc.links.buckets import crowded, join, mixed, roots
 from graphsvc.links.families import (
     BAND_ROWS,
     LEADERS,
@@ -71,15 +71,23 @@ def _decide(sketches: Sketches, content: UInt64s, leader: Int32s, old: int) -> N
     """First what the new ones are to the leaders there are, then all members of old buckets that a new one leads."""
     text = sketches.words, sketches.start
     bands = range(0, SIGNATURE, BAND_ROWS)
-    keys = [np.unique(row_keys(sketches.words, sketches.start[old:], band, band + BAND_ROWS)) for band in bands]
-    near = _near(sketches, leader, keys, True)
-    led: list[UInt64s] = []
-    for band, (found, key) in enumerate(near):
-        row, key, start = _buckets(content, found, key)
-        led.append(key[start[:-1][_beside_old(row, start, old, *text, leader[:, band])]])
-    for band, (found, key) in enumerate(_near(sketches, leader, led, False)):
-        row, _, start = _buckets(content, found, key)
+
+    def fallen_into(band: int) -> UInt64s:
+        return np.unique(row_keys(sketches.words, sketches.start[old:], band, band + BAND_ROWS))
+
+    def beside(band: int, near: tuple[Int32s, UInt64s]) -> UInt64s:
+        row, key, start = _buckets(content, *near)
+        led: UInt64s = key[start[:-1][_beside_old(row, start, old, *text, leader[:, band])]]
+        return led
+
+    def decide_again(band: int, near: tuple[Int32s, UInt64s]) -> None:
+        row, _, start = _buckets(content, *near)
         _decided_again(row, start, old, *text, leader[:, band])
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        keys = list(threads.map(fallen_into, bands))
+        led = list(threads.map(beside, range(BANDS), _near(sketches, leader, keys, True)))
+        list(threads.map(decide_again, range(BANDS), _near(sketches, leader, led, False)))
 
 
 def _near(sketches: Sketches, leader: Int32s, keys: list[UInt64s], leading: bool) -> list[tuple[Int32s, UInt64s]]:
@@ -104,7 +112,10 @@ def _near(sketches: Sketches, leader: Int32s, keys: list[UInt64s], leading: bool
 
 
 def _buckets(content: UInt64s, row: Int32s, key: UInt64s) -> tuple[Int32s, UInt64s, Int64s]:
-    """Rows in the order of their keys and contents, the keys, and where each bucket begins and the last one ends."""
+    """Rows in the order of their keys and contents, the keys, and where each bucket begins and the last one ends; most
+    rows that are alone in their bucket are left out."""
+    shared = crowded(key, np.arange(len(row), dtype=np.int32))
+    row, key = row[shared], key[shared]
     order = np.lexsort((content[row], key))
     key = key[order]
     start = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1], [True]])[: len(key) + 1])

@@ -13,34 +13,35 @@ import pyarrow as pa
 from graphsvc.links import frames, queries
 from graphsvc.links.engine import Database
 from graphsvc.links.families import Int32s, Int64s, Sketches, content_keys, family_id, sketches_of
+from graphsvc.links.merging import places
 from graphsvc.links.state import Kept
 from graphsvc.links.state_families import joined, leaders_of
 from graphsvc.links.state_frames import Asked, grown
 
 ASKS = """
 SELECT account_key, sketch_key, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms, count(*) AS count
-FROM fresh WHERE sketch_key IS NOT NULL GROUP BY account_key, sketch_key
+FROM events WHERE sketch_key IS NOT NULL GROUP BY account_key, sketch_key
 """
-SKETCHES = "SELECT sketch_key, min(sketch) AS sketch FROM fresh WHERE sketch_key IS NOT NULL GROUP BY sketch_key"
+SKETCHES = "SELECT sketch_key, min(sketch) AS sketch FROM events WHERE sketch_key IS NOT NULL GROUP BY sketch_key"
 SHARED_FAMILIES = "SELECT family FROM asked GROUP BY family HAVING count(*) > 1 ORDER BY family"
 
 
 def add(database: Database, kept: Kept) -> Kept:
-    """Does for a database that has `account`, `derived` and `fresh`, the events that `kept` was not made of, what
+    """Does for a database that has `account`, `derived` and, as `events`, those that `kept` was not made of, what
     families and frames do for one that has all events. Gives what is to be kept."""
-    before = kept
+    # Only what was counted is needed again: texts are large.
+    before = replace(kept, words=Kept().words, leader=Kept().leader)
     kept = _with_sketches(kept, database.table(SKETCHES))
     kept = _with_asks(kept, database.table(ASKS))
     kept = replace(kept, leader=leaders_of(Sketches(kept.words, kept.start), kept.content, kept.leader))
-    accounts = database.table("SELECT account_key, account_id FROM account ORDER BY row")
-    asks = _asks(kept, accounts)
+    asks = _asks(kept, kept.sums["account_key"].to_numpy())
     _add_families(database, kept, asks)
     return _add_frames(database, before, kept, asks)
 
 
 def _with_sketches(kept: Kept, found: pa.Table) -> Kept:
     key = found["sketch_key"].to_numpy()
-    new = _places(kept.sketch_key, key) < 0
+    new = places(kept.sketch_key, key) < 0
     # Where all are new, as in a first look, there is no room to have them twice.
     sketches = sketches_of(found["sketch"] if new.all() else found["sketch"].filter(pa.array(new)))
     return replace(
@@ -59,9 +60,9 @@ def _with_asks(kept: Kept, found: pa.Table) -> Kept:
         found[name].to_numpy() for name in ("account_key", "first_ms", "last_ms", "count")
     )
     account = np.concatenate([kept.account, np.setdiff1d(account_key, kept.account)])
-    sketch = _places(kept.sketch_key, found["sketch_key"].to_numpy())
-    ask = _places(account, account_key) << 32 | sketch
-    place = _places(kept.ask, ask)
+    sketch = places(kept.sketch_key, found["sketch_key"].to_numpy())
+    ask = places(account, account_key) << 32 | sketch
+    place = places(kept.ask, ask)
     new = place < 0
     every = np.concatenate([kept.ask, ask[new]])
     place[new] = len(kept.ask) + np.arange(new.sum())
@@ -84,37 +85,30 @@ def _with_asks(kept: Kept, found: pa.Table) -> Kept:
     )
 
 
-def _places(among: Int64s, wanted: Int64s) -> Int64s:
-    """Where each wanted value stands among distinct ones, or -1."""
-    order = np.argsort(wanted, kind="stable")
-    ordered = wanted[order]
-    low, high = np.searchsorted(ordered, among), np.searchsorted(ordered, among, side="right")
-    place = np.full(len(wanted), -1, np.int64)
-    there = np.flatnonzero(high > low)
-    times = (high - low)[there]
-    at = np.repeat(low[there] - np.cumsum(times) + times, times) + np.arange(times.sum())
-    place[order[at]] = np.repeat(there, times)
-    return place
-
-
-def _asks(kept: Kept, accounts: pa.Table) -> pa.Table:
-    """One row an account and prompt, in the order of both: account (row), account_id, sketch and place (rows
+def _asks(kept: Kept, account_key: Int64s) -> pa.Table:
+    """One row an account and prompt, in the order of both: account (row), sketch and place (rows
     of those kept) …"""
-    key = accounts["account_key"].to_numpy()
-    by_key = np.argsort(key)
-    row_of = by_key[np.searchsorted(key, kept.account, sorter=by_key)]
+    row_of = places(account_key, kept.account)
     account, sketch = row_of[kept.ask >> 32], kept.ask & 0xFFFFFFFF
-    order = np.lexsort((kept.sketch_key[sketch], account))
+    order = _ordered(account, kept.sketch_key[sketch])
     columns = {
-        "account": account,
+        "account": account.astype(np.int32),
         "sketch": sketch.astype(np.int32),
         "first_ms": kept.ask_first_ms,
         "last_ms": kept.ask_last_ms,
         "count": kept.ask_count,
         "place": np.arange(len(kept.ask)),
     }
-    table = pa.table({name: values[order] for name, values in columns.items()})
-    return table.append_column("account_id", accounts["account_id"].take(table["account"]))
+    return pa.table({name: values[order] for name, values in columns.items()})
+
+
+def _ordered(account: Int64s, key: Int64s) -> Int64s:
+    """The order by both: by as many bits of the keys as there is room for, unless two of an account have them alike."""
+    room = 63 - int(account.max(initial=0)).bit_length()
+    both = account << room | (key >> 1) + 2**62 >> 63 - room
+    order: Int64s = np.argsort(both)
+    ordered = both[order]
+    return np.lexsort((key, account)) if (ordered[1:] == ordered[:-1]).any() else order
 
 
 def _add_families(database: Database, kept: Kept, asks: pa.Table) -> None:

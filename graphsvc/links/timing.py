@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from graphsvc.links.engine import Database
 from graphsvc.links.moments import (
     DAY_MS,
     NEVER,
@@ -57,19 +57,6 @@ SCHEMA = pa.schema(
         ("last_ms", pa.int64()),
     ]
 )
-
-ACTS = """
-SELECT account.row AS account, occurred_ms, CAST(coalesce(status, 403) AS SMALLINT) AS status
-FROM events JOIN account USING (account_key)
-WHERE type = 'request' OR action IN ('banned', 'suspended')
-ORDER BY account, occurred_ms, status
-"""
-GROUPS = f"""
-SELECT seen.account, identifier.row AS identifier, degree
-FROM seen JOIN identifier USING (key)
-WHERE degree BETWEEN 2 AND {DEGREE_MAX} AND type IN ({", ".join(f"'{name}'" for name in TYPES)})
-ORDER BY account, identifier
-"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -152,13 +139,13 @@ class Judged:
     last_ms: Int64s
 
 
-def timings(database: Database) -> pa.Table:
-    """Pairs whose timing says something, once `seen` and `identifier` are made: SCHEMA, by a, b and reason."""
-    acts = database.table(ACTS)
-    accounts = len(database.table("SELECT row FROM account"))
-    account, occurred_ms, status = (acts[name].to_numpy() for name in ("account", "occurred_ms", "status"))
+def timings(acts: pa.Table, identifiers: pa.Table, links: pa.Table, accounts: int) -> pa.Table:
+    """Pairs whose timing says something, from acts (see graphsvc.links.queries) and the tables of a view: SCHEMA, by a,
+    b and reason."""
+    asked = acts.filter(pc.greater_equal(acts["status"], 0))
+    account, occurred_ms, status = (asked[name].to_numpy() for name in ("account", "occurred_ms", "status"))
     starts, rests = moments_of(account, occurred_ms, status, accounts)
-    return timings_of(starts, rests, _shared(database, accounts))
+    return timings_of(starts, rests, _shared(identifiers, links, accounts))
 
 
 def timings_of(starts: Moments, rests: Moments, shared: Shared) -> pa.Table:
@@ -184,13 +171,15 @@ def accepted(score: Float64s, null: Float64s, rounds: int, level: float) -> Bool
     return np.asarray(score >= (score[order[below[-1]]] if len(below) else np.inf))
 
 
-def _shared(database: Database, accounts: int) -> Shared:
-    table = database.table(GROUPS)
-    identifier, group = np.unique(table["identifier"].to_numpy(), return_inverse=True)
-    degree = np.zeros(len(identifier), np.int32)
-    degree[group] = table["degree"].to_numpy()
-    start = np.searchsorted(table["account"].to_numpy(), np.arange(accounts + 1)).astype(np.int64)
-    return Shared(start, group.astype(np.int32), degree)
+def _shared(identifiers: pa.Table, links: pa.Table, accounts: int) -> Shared:
+    degree = identifiers["degree"].to_numpy()
+    telling = (degree > 1) & (degree <= DEGREE_MAX)
+    telling &= pc.is_in(identifiers["type"], pa.array(TYPES)).to_numpy()
+    number = (np.cumsum(telling) - 1).astype(np.int32)
+    identifier = links["identifier"].to_numpy()
+    kept = telling[identifier]
+    start = np.searchsorted(links["account"].to_numpy()[kept], np.arange(accounts + 1)).astype(np.int64)
+    return Shared(start, number[identifier[kept]], degree[telling])
 
 
 def _found(kind: Kind, trials: Moments, targets: Moments, shared: Shared) -> pa.Table:

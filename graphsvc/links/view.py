@@ -6,7 +6,7 @@ sums that could depend on order are sums of integers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from graphsvc.links import asking, conversations, frames, queries, timing
 from graphsvc.links.activity import rhythm
 from graphsvc.links.engine import DUCKDB, Database, DuckDatabase, Engine
-from graphsvc.links.families import families_of, family_id, sketches_of
+from graphsvc.links.families import Sketches, families_of, family_id, sketches_of
 from graphsvc.links.weights import bits_of
 
 TIMINGS = timing.SCHEMA
@@ -61,7 +61,7 @@ def view_of(segments: Sequence[Path], as_of_ms: int, engine: Engine = DUCKDB) ->
     """The view from Parquet segments."""
     with engine.database() as database:
         database.open(segments, as_of_ms)
-        return made(database, as_of_ms, add_prompts)
+        return made(database, as_of_ms)
 
 
 def moments_of(segments: Sequence[Path], shares: Sequence[float], as_of_ms: int) -> list[int]:
@@ -81,42 +81,63 @@ def bans_of(segments: Sequence[Path], as_of_ms: int) -> pa.Table:
         return database.table(queries.BANS)
 
 
-def made(database: Database, as_of_ms: int, prompts: Callable[[Database], None]) -> LinkView:
-    """The view of an open database; `prompts` adds what its prompts tell, as `add_prompts` does."""
-    for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED):
+def made(database: Database, as_of_ms: int) -> LinkView:
+    """The view of an open database."""
+    database.execute(f"CREATE TABLE sums AS {queries.SUMS}")
+    for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED, queries.BELONGS):
         database.execute(query)
-    prompts(database)
-    conversations.add(database)
+    add_prompts(database)
+    conversations.add(database, database.table(conversations.CHAINED))
     for query in (queries.NAMED, queries.SEEN_DERIVED, queries.IDENTIFIERS):
         database.execute(query)
+    found = Found(
+        identifiers=database.table("SELECT type, id, degree, first_ms FROM identifier ORDER BY row"),
+        links=database.table(queries.LINKS),
+        acts=database.table(queries.ACTS),
+        asking=database.table(queries.ASKING),
+    )
+    return assembled(database, as_of_ms, found)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Identifiers, without bits, and links of a view; its acts, and what is counted of accounts' prompts, by their rows
+    (see graphsvc.links.queries). `named_by`: see `conversations.named`."""
+
+    identifiers: pa.Table
+    links: pa.Table
+    acts: pa.Table
+    asking: pa.Table
+    named_by: str = "identifiers"
+
+
+def assembled(database: Database, as_of_ms: int, found: Found) -> LinkView:
+    """The view of a database that has `account`, `asked`, what conversations leave in it, and `identifier`."""
     accounts = database.table("SELECT * FROM account ORDER BY row")
-    identifiers = database.table("SELECT type, id, degree, first_ms FROM identifier ORDER BY row")
-    links = database.table(queries.LINKS)
-    bits = bits_of(identifiers["type"], identifiers["degree"].to_numpy(), len(accounts))
-    identifiers = identifiers.add_column(3, "bits", pa.array(bits))
+    bits = bits_of(found.identifiers["type"], found.identifiers["degree"].to_numpy(), len(accounts))
     return LinkView(
         as_of_ms=as_of_ms,
-        accounts=_with_facts(database, accounts, identifiers, links),
-        identifiers=identifiers,
-        links=links,
+        accounts=_with_facts(database, accounts, found),
+        identifiers=found.identifiers.add_column(3, "bits", pa.array(bits)),
+        links=found.links,
         peers=database.table(queries.PEERS),
-        timings=timing.timings(database),
-        names=conversations.named(database),
+        timings=timing.timings(found.acts, found.identifiers, found.links, len(accounts)),
+        names=conversations.named(database, found.named_by),
         attributes=database.table(queries.ATTRIBUTES).cast(ATTRIBUTES),
     )
 
 
 def add_prompts(database: Database) -> None:
     """Makes `asked`, and adds families and frames to `derived`."""
-    _add_families(database)
-    frames.add(database)
+    frames.add(database, _add_families(database))
 
 
-def _add_families(database: Database) -> None:
-    """Makes `asked`, one row an account and family, and `family_name`, the ids of families that accounts share."""
+def _add_families(database: Database) -> Sketches:
+    """Makes `asked`, one row an account and family, and `family_name`, the ids of families that accounts share; gives
+    the sketches of all prompts."""
     database.execute(queries.SKETCHES)
-    sketches = database.table("SELECT sketch FROM sketch ORDER BY row")["sketch"]
-    family = families_of(sketches_of(sketches))
+    sketches = sketches_of(database.table("SELECT sketch FROM sketch ORDER BY row")["sketch"])
+    family = families_of(sketches)
     database.register("family_of", pa.table({"sketch": np.arange(len(family), dtype=np.int32), "family": family}))
     database.execute(queries.ASKS)
     database.execute(queries.ASKED)
@@ -124,24 +145,25 @@ def _add_families(database: Database) -> None:
     ids = pa.array([family_id(sketch) for sketch in shared["sketch"].to_pylist()], pa.string())
     database.register("family_name", pa.table({"family": shared["family"], "id": ids}))
     database.execute(queries.DERIVED_FAMILIES)
+    return sketches
 
 
-def _with_facts(database: Database, accounts: pa.Table, identifiers: pa.Table, links: pa.Table) -> pa.Table:
+def _with_facts(database: Database, accounts: pa.Table, found: Found) -> pa.Table:
     """Accounts with the columns that SQL does not give, and all columns in the order of FACTS."""
-    acts = database.table(queries.ACTS)
-    found = rhythm(acts["account"].to_numpy(), acts["occurred_ms"].to_numpy(), len(accounts))
-    conversation = pc.starts_with(identifiers["type"], "conversation").to_numpy()[links["identifier"].to_numpy()]
-    held = np.bincount(links["account"].to_numpy()[conversation], minlength=len(accounts))
+    own = found.acts.filter(found.acts["own"])
+    tempo = rhythm(own["account"].to_numpy(), own["occurred_ms"].to_numpy(), len(accounts))
+    in_talk = pc.starts_with(found.identifiers["type"], "conversation").to_numpy()[found.links["identifier"].to_numpy()]
+    held = np.bincount(found.links["account"].to_numpy()[in_talk], minlength=len(accounts))
     asked = database.table(queries.ASKED_FACTS)
     columns = {
         **{name: accounts[name] for name in accounts.column_names},
-        "active_days": found.active_days,
-        "hour_entropy": found.hour_entropy,
-        "gap_cv": found.gap_cv,
+        "active_days": tempo.active_days,
+        "hour_entropy": tempo.hour_entropy,
+        "gap_cv": tempo.gap_cv,
         "conversations": held.astype(np.float32),
         "prompt_families": asked["prompt_families"],
         "family_repeat_share": asked["family_repeat_share"],
-        **asking.facts(database, asked["family_repeat_share"].to_numpy()),
+        **asking.facts(found.asking, asked["family_repeat_share"].to_numpy()),
     }
     named = ("account_id", *queries.TIMES, *queries.FACTS)
     return pa.table({name: columns[name] for name in named})

@@ -195,9 +195,10 @@ def test_hand_overs_have_a_direction_and_a_moment(tmp_path: Path) -> None:
     tables.sync(filled(tmp_path / "ledger.sqlite", records))
     with DuckDatabase() as database:
         database.open(sorted((tmp_path / "links" / FORMAT).iterdir()), START_MS + 100)
-        for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED):
+        database.execute(f"CREATE TABLE sums AS {queries.SUMS}")
+        for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED, queries.BELONGS):
             database.execute(query)
-        conversations.add(database)
+        conversations.add(database, database.table(conversations.CHAINED))
         assert conversations.handovers(database).to_pylist() == [
             {"source": 0, "target": 1, "at_ms": START_MS + 15, "gap_ms": 5, "status": 429}
         ]

@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphsvc.config import load_settings
-from graphsvc.events.record import Fingerprint, Record
+from graphsvc.events.record import Fingerprint, Identifier, Record, Traits
 from graphsvc.jobs.detect import detect
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.jobs.observe import Observed, latest_ms, observe, quiet, sync_tables
@@ -61,6 +63,27 @@ def prompts(seed: int, accounts: int = 20, count: int = 200) -> list[Record]:
     return records
 
 
+def busy_world(seed: int, events: int) -> list[Record]:
+    """Events of every kind of a few accounts, at few moments, so that many fall together: with conversations that go on
+    elsewhere, some told by their chain and some only by name, organisations, traits, peers and attributes."""
+    rng = random.Random(seed)
+    records = []
+    for place, plain in enumerate(random_world(seed, accounts=12, events=events)):
+        traits = Traits(rng.choice(["code", "writing"]), rng.randrange(8), rng.randrange(1000) / 1000)
+        talk = rng.randrange(8)
+        chain = tuple(f"{talk}-{turn}" for turn in range(rng.randrange(4)))
+        facts: dict[str, Any] = {"attributes": {"age": rng.randrange(9)}} if rng.random() < 0.3 else {}
+        if plain.type == "request":
+            facts |= {"fingerprint": Fingerprint(sketch(rng, rng.randrange(3), place % 3), chain, 500, traits)}
+            named = (Identifier("conversation", f"talk-{talk}"), Identifier("org", f"org-{talk % 2}"))
+            facts |= {"identifiers": tuple({(one.type, one.id): one for one in (*plain.identifiers, *named)}.values())}
+        if plain.type == "enforcement" and rng.random() < 0.5:
+            facts |= {"action": "suspended"}
+        at_ms = START_MS + rng.randrange(20) * DAY_MS // 2
+        records.append(msgspec.structs.replace(plain, occurred_ms=at_ms, received_ms=at_ms, **facts))
+    return records
+
+
 def grown(folder: Path, batches: list[list[Record]]) -> LinkTables:
     """Tables that took in these batches one after the other, each looked at."""
     folder.mkdir(exist_ok=True)
@@ -91,6 +114,51 @@ def test_looks_one_after_the_other_give_what_looks_from_scratch_give(tmp_path: P
     assert_same(tables, LATER_MS)
     last = tables.view(LATER_MS)
     assert {"prompt_family", "prompt_frame"} <= set(last.identifiers["type"].to_pylist())
+
+
+@settings(max_examples=5, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), looks=st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9)), min_size=2, max_size=3)
+)
+def test_whole_views_are_the_same_in_any_steps(seed: int, looks: list[tuple[int, int]]) -> None:
+    """Each look takes in some events, in any order of time, and moves on by some days."""
+    records = busy_world(seed, sum(count for count, _ in looks))
+    with TemporaryDirectory() as place:
+        folder, moment_ms, taken = Path(place), START_MS, 0
+        tables = LinkTables(folder / "links", batch_records=7)
+        for count, days in looks:
+            with closing(filled(folder / "ledger.sqlite", records[taken : taken + count])) as ledger:
+                tables.sync(ledger)
+            taken, moment_ms = taken + count, moment_ms + days * DAY_MS
+            assert_same(tables, moment_ms)
+        assert_same(tables, LATER_MS)
+
+
+def test_a_busy_world_has_all_that_is_kept(tmp_path: Path) -> None:
+    records = busy_world(1, 300)
+    tables = grown(tmp_path, [records[:150], records[150:]])
+    last = tables.view(LATER_MS, going_on=True)
+    types = set(last.identifiers["type"].to_pylist())
+    assert {"conversation", "conversation_in_org", "org", "prompt_family"} <= types
+    assert all(map(len, (last.peers, last.attributes, last.names)))
+    for fact in ("models", "banned", "area_breadth", "uniformity", "status_429_share", "input_tokens_mean"):
+        assert last.accounts[fact].to_numpy().any(), fact
+
+
+def test_a_state_of_other_tokens_is_left_aside(tmp_path: Path) -> None:
+    """The same events, but their identifiers are written otherwise."""
+    world, moment_ms = busy_world(2, 80), START_MS + 40 * DAY_MS
+    other = [
+        msgspec.structs.replace(
+            one, identifiers=tuple(msgspec.structs.replace(held, id=f"{held.id}'") for held in one.identifiers)
+        )
+        for one in world
+    ]
+    grown(tmp_path / "one", [world])
+    tables = grown(tmp_path / "other", [other])
+    shutil.rmtree(tmp_path / "other" / "links" / FORMAT)
+    shutil.copytree(tmp_path / "one" / "links" / FORMAT, tmp_path / "other" / "links" / FORMAT)
+    assert_same(tables, moment_ms)
 
 
 def test_nothing_new_and_later_moments_change_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,141 @@
+"""Sorted tables that grow: where new rows belong among old ones, and how to put them there.
+
+Old rows are never compared with each other again: a pass over a table costs what copying it does, a search what is new.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+UInt8s = npt.NDArray[np.uint8]
+U64 = np.uint64
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def places(among: Int64s, wanted: Int64s) -> Int64s:
+    """Where each wanted value stands among distinct ones, or -1."""
+    size = 16
+    while size < 2 * wanted.size:
+        size *= 2
+    slot = np.full(size, np.int32(-1), np.int32)
+    same = np.empty(wanted.size, np.int32)
+    for index in range(wanted.size):
+        at = _slot(wanted[index], size)
+        while slot[at] >= 0 and wanted[slot[at]] != wanted[index]:
+            at = (at + 1) & (size - 1)
+        if slot[at] < 0:
+            slot[at] = index
+        same[index] = slot[at]
+    place = np.full(wanted.size, -1, np.int64)
+    for row in range(among.size):
+        at = _slot(among[row], size)
+        while slot[at] >= 0 and wanted[slot[at]] != among[row]:
+            at = (at + 1) & (size - 1)
+        if slot[at] >= 0:
+            place[slot[at]] = row
+    return place[same]
+
+
+@nb.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+def _slot(value: int, size: int) -> np.int64:
+    mixed = U64(value) * U64(0x9E3779B97F4A7C15)
+    return np.int64((mixed ^ (mixed >> U64(32))) & U64(size - 1))
+
+
+def inserted(before: pa.Table, new: pa.Table, at: Int64s) -> pa.Table:
+    """Both tables' rows: each of `new` comes before row `at` (ascending) of `before`."""
+    if not len(new) or not len(before):
+        return before if len(before) else new.combine_chunks()
+    into = at + np.arange(len(at))
+    order = np.empty(len(before) + len(new), np.int64)
+    is_old = np.ones(len(order), np.bool_)
+    is_old[into] = False
+    order[into] = len(before) + np.arange(len(new))
+    order[is_old] = np.arange(len(before))
+    taken = pa.array(order)
+    # Column by column, so that no more than one is there twice.
+    columns = {
+        name: pa.concat_arrays([*before[name].chunks, *new[name].cast(before[name].type).chunks]).take(taken)
+        for name in before.column_names
+    }
+    return pa.table(columns)
+
+
+def moved(rows: int, at: Int64s) -> Int32s:
+    """The new row of each of so many old ones, when new ones came before rows `at`."""
+    return (np.arange(rows) + np.cumsum(np.bincount(at, minlength=rows + 1))[:rows]).astype(np.int32)
+
+
+def beside(texts: pa.ChunkedArray, wanted: pa.ChunkedArray) -> Int64s:
+    """Before which row of ascending texts each wanted one belongs."""
+    low = np.zeros(len(wanted), np.int64)
+    return _bounds(texts, wanted, low, low + len(texts), False)
+
+
+def beside_both(texts: tuple[pa.ChunkedArray, ...], wanted: tuple[pa.ChunkedArray, ...]) -> Int64s:
+    """`beside` for pairs of texts, ascending by the first and then by the second."""
+    low = np.zeros(len(wanted[0]), np.int64)
+    low, high = (_bounds(texts[0], wanted[0], low, low + len(texts[0]), after) for after in (False, True))
+    return _bounds(texts[1], wanted[1], low, high, False)
+
+
+def _bounds(texts: pa.ChunkedArray, wanted: pa.ChunkedArray, low: Int64s, high: Int64s, after: bool) -> Int64s:
+    found: Int64s = _bound(*_buffers(texts), *_buffers(wanted), low, high, after)
+    return found
+
+
+def _buffers(texts: pa.ChunkedArray) -> tuple[UInt8s, Int32s]:
+    array = texts.combine_chunks() if texts.num_chunks != 1 else texts.chunk(0)
+    if not len(array):
+        return np.empty(0, np.uint8), np.zeros(1, np.int32)
+    _, ends, data = array.buffers()
+    bounds = np.frombuffer(ends, np.int32)[array.offset : array.offset + len(array) + 1]
+    return np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8), bounds
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _bound(
+    data: UInt8s, ends: Int32s, other: UInt8s, other_ends: Int32s, low: Int64s, high: Int64s, after: bool
+) -> Int64s:
+    """The first row of each range that is not below a wanted text, or, if `after`, that is above it."""
+    out = np.empty(low.size, np.int64)
+    for index in range(low.size):
+        first, last = low[index], high[index]
+        while first < last:
+            middle = (first + last) >> 1
+            a, b = ends[middle], other_ends[index]
+            while a < ends[middle + 1] and b < other_ends[index + 1] and data[a] == other[b]:
+                a += 1
+                b += 1
+            if b == other_ends[index + 1]:
+                below = after and a == ends[middle + 1]
+            else:
+                below = a == ends[middle + 1] or data[a] < other[b]
+            if below:
+                first = middle + 1
+            else:
+                last = middle
+        out[index] = first
+    return out
+
+
+def beside_times(account: Int32s, at: Int64s, wanted: Int32s, wanted_at: Int64s) -> Int64s:
+    """Before which row, ascending by account and by when it was, wanted ones belong: behind those of the same time."""
+    low = np.searchsorted(account, wanted).astype(np.int64)
+    high = np.searchsorted(account, wanted, side="right").astype(np.int64)
+    out: Int64s = _after(at, wanted_at, low, high)
+    return out
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _after(at: Int64s, wanted_at: Int64s, low: Int64s, high: Int64s) -> Int64s:
+    out = np.empty(wanted_at.size, np.int64)
+    for index in range(wanted_at.size):
+        within = at[low[index] : high[index]]
+        out[index] = low[index] + np.searchsorted(within, wanted_at[index], side="right")
+    return out
