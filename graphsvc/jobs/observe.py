@@ -122,7 +122,8 @@ def observed(
 
 
 def view_of(network: Network) -> LinkView:
-    """The links that a network was made of."""
+    """The links that a network was made of, for a view with less in it: without its timings, as nothing tells which of
+    the things that are left out brought two accounts to be compared, and without the names of conversations."""
     return LinkView(
         as_of_ms=network.as_of_ms,
         accounts=network.accounts,
