@@ -28,7 +28,7 @@ def say(text: str, end: str = "\n") -> None:
 
 @contextmanager
 def progress(title: str) -> Iterator[Report]:
-    """A bar with the time left on a terminal; a line every ten seconds where there is none."""
+    """A bar with the time left on a terminal; a line every ten seconds, with the time left, where there is none."""
     if not err.is_terminal:
         yield _Log(title)
         return
@@ -51,10 +51,23 @@ def progress(title: str) -> Iterator[Report]:
 class _Log:
     def __init__(self, title: str) -> None:
         self._title = title
-        self._last_s = time.monotonic()
+        self._last_s = self._started_s = time.monotonic()
 
     def __call__(self, step: str, share: float) -> None:
-        if time.monotonic() - self._last_s < LOG_EVERY_S:
+        now_s = time.monotonic()
+        if now_s - self._last_s < LOG_EVERY_S:
             return
-        self._last_s = time.monotonic()
-        print(f"{self._title}: {step} {share:.0%}", file=sys.stderr, flush=True)  # noqa: T201
+        self._last_s = now_s
+        left = f", {_span(time_left_s(now_s - self._started_s, share))} left" if 0 < share < 1 else ""
+        print(f"{self._title}: {step} {share:.0%}{left}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def time_left_s(spent_s: float, share: float) -> float:
+    """Time left when the rest goes as fast as what is done."""
+    return spent_s * (1 - share) / share
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5_400 else f"about {seconds / 3_600:.1f} h"
