@@ -116,7 +116,7 @@ def test_looks_one_after_the_other_give_what_looks_from_scratch_give(tmp_path: P
     assert {"prompt_family", "prompt_frame"} <= set(last.identifiers["type"].to_pylist())
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
     seed=st.integers(0, 10**6), looks=st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9)), min_size=2, max_size=3)
 )
