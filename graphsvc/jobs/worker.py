@@ -14,6 +14,7 @@ from graphsvc.config import Settings
 from graphsvc.errors import GraphsvcError, place_of
 from graphsvc.jobs.detect import detect
 from graphsvc.jobs.graph import bring_up_to_date
+from graphsvc.jobs.models import champion_version
 from graphsvc.jobs.observe import quiet, sync_tables
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
@@ -36,6 +37,7 @@ class Worker:
         self._settings = settings
         self._decisions = DecisionStore(settings.places.create().cases)
         self._detected = NEVER
+        self._judged_by = ""
         self._detect_at_s = 0.0
         self._graph_at_s = 0.0
         self._graph_wait_s = FOLLOW_EVERY_S
@@ -64,22 +66,27 @@ class Worker:
             return ledger.offset(), ledger.label_offset(), self._decisions.mark()[0]
 
     def _detect(self, mark: Mark) -> None:
-        if mark == self._detected or not mark[0] or time.monotonic() < self._detect_at_s:
+        model = self._settings.places.active_model.name
+        same = (mark, model) == (self._detected, self._judged_by)
+        if same or not mark[0] or time.monotonic() < self._detect_at_s:
             return
         if self._detected == NEVER and self._is_shown(mark):
-            self._detected = mark
+            self._detected, self._judged_by = mark, model
             return
         started_s = time.monotonic()
         self._detect_at_s = started_s + self._settings.detect_every_s
         found = detect(self._settings, None, quiet)
-        self._detected = mark
+        self._detected, self._judged_by = mark, model
         seconds = round(time.monotonic() - started_s, 2)
         log.info("detected", accounts=found.accounts, clusters=found.clusters, seconds=seconds)
 
     def _is_shown(self, mark: Mark) -> bool:
-        """Whether the results that lie there already count all events, labels and decisions, as after a restart."""
+        """Whether the results that lie there already count all events, labels and decisions, by the model in use, as
+        after a restart."""
         reader = ResultsReader(self._settings.places.results)
         if not reader.exists() or reader.run().ledger_offset != mark[0]:
+            return False
+        if reader.run().model_version != champion_version(self._settings.places):
             return False
         if self._decisions.mark()[1] >= min(reader.run().created_ms, reader.run().as_of_ms + 1):
             return False

@@ -14,6 +14,7 @@ import pytest
 from gnn.ensemble import Model
 from gnn.registry import SHIPPED, load
 from graphsvc.cli.detect import moment
+from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import Settings, load_settings
 from graphsvc.errors import Conflict, NotFound
 from graphsvc.evaluation.promotion import promote
@@ -21,6 +22,7 @@ from graphsvc.evaluation.shadow import compare
 from graphsvc.jobs import models, shadow
 from graphsvc.jobs.detect import detect, write_scores
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
+from graphsvc.jobs.worker import Worker
 from tests.known_world import START, World, known_world
 
 DAY = timedelta(days=1)
@@ -156,3 +158,18 @@ def test_the_bans_and_clusters_of_the_look_are_kept(deployment: Deployment) -> N
     assert run.rows.schema.equals(shadow.SCHEMA)
     assert pc.sum(pc.greater_equal(run.rows["cluster"], 0)).as_py() > 50
     assert run.seconds > 0
+
+
+def test_a_running_worker_judges_anew_by_a_model_put_in_use(deployment: Deployment) -> None:
+    settings = deployment.settings.model_copy(update={"detect_every_s": 0.001})
+    places, reader = settings.places, ResultsReader(settings.places.results)
+    worker = Worker(settings)
+    worker.step()
+    assert reader.run().model_version == models.shipped_version(places)
+    written = places.results.stat().st_ino
+    worker.step()
+    assert places.results.stat().st_ino == written
+    version, _ = models.register(other(deployment.model, 0.3), places, challenger=False)
+    worker.step()
+    assert reader.run().model_version == version
+    models.rollback(places)
