@@ -85,6 +85,7 @@ def _judge(
     report: Report,
     engine: Engine,
 ) -> Results:
+    from gnn.labels import KNOWN_BAD, known
     from gnn.predict import predict
 
     model = load_model(settings.places.active_model)
@@ -96,9 +97,7 @@ def _judge(
     report("gathering evidence", 0.85)
     view = observed.view
     account_ids = view.accounts["account_id"].to_pylist()
-    abusive = pc.equal(network.labels["verdict"], "abusive")
-    confirmed = np.zeros(len(account_ids), np.bool_)
-    confirmed[network.labels.filter(abusive)["account"].to_numpy()] = True
+    confirmed = known(network).bad >= KNOWN_BAD
     # Arrays on one core while the other reads what was, and what was taken, in words of Python and SQL.
     with ThreadPoolExecutor(1) as beside:
         gathering = beside.submit(_gathered, observed, prediction.clusters, prediction.cluster_probability)

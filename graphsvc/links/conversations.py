@@ -79,16 +79,6 @@ GROUP BY said.id ORDER BY said.id
 """  # noqa: S608
 """By what names, as records carry them, a conversation is recognised when it goes on."""
 
-HANDOVERS = """
-SELECT source, target, at_ms, gap_ms, status FROM (
-    SELECT lag(account) OVER told AS source, account AS target, occurred_ms AS at_ms,
-        occurred_ms - lag(occurred_ms) OVER told AS gap_ms, lag(status) OVER told AS status
-    FROM spoken WHERE conversation NOT IN (SELECT conversation FROM in_org)
-    WINDOW told AS (PARTITION BY conversation ORDER BY occurred_ms, account)
-) WHERE source <> target
-ORDER BY at_ms, source, target
-"""
-
 
 @dataclass(frozen=True)
 class Chains:
@@ -105,11 +95,10 @@ class Chains:
 def add(database: Database, chained: pa.Table) -> None:
     """From `account` and `belongs`, and requests that carry a chain, adds to `derived` a row for each account and
     conversation that it held, of type `conversation`, or, where all its accounts have one organisation in common,
-    `conversation_in_org`. Leaves `spoken`, a row a request: conversation, offset, account (row), occurred_ms and
-    status."""
+    `conversation_in_org`. Leaves `spoken`, a row a request: conversation, offset, account (row) and occurred_ms."""
     conversation, key = conversations_of(_chains(chained))
     known = pa.array(conversation != NONE)
-    spoken = chained.select(["offset", "account", "occurred_ms", "status"])
+    spoken = chained.select(["offset", "account", "occurred_ms"])
     database.register("spoken", spoken.append_column("conversation", pa.array(conversation)).filter(known))
     ids = pa.array([conversation_id(one) for one in key.tolist()], pa.string())
     database.register("conversation_name", pa.table({"conversation": np.arange(len(key), dtype=np.int32), "id": ids}))
@@ -121,12 +110,6 @@ def named(database: Database, source: str = "identifiers") -> pa.Table:
     """After `add`, and once `identifier` is made: name (as records carry it), identifier (int32 row), and org that all
     its accounts so far have in common, or null; `source` has what events named in the last NAMED_DAYS at least."""
     return database.table(NAMED.format(source=source)).cast(NAMES)
-
-
-def handovers(database: Database) -> pa.Table:
-    """After `add`: each time a conversation went on with another account, not of the same organisation: source and
-    target (int32 rows of accounts), at_ms, gap_ms since the source's request, and the status that this one got."""
-    return database.table(HANDOVERS)
 
 
 def conversation_id(window: int) -> str:

@@ -25,7 +25,7 @@ from graphsvc.links.taken import taken_of
 from graphsvc.links.told import Lives, lives_of
 from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
 
-FORMAT = "v3"
+FORMAT = "v4"
 BATCH_RECORDS = 100_000
 
 

@@ -15,14 +15,11 @@ from hypothesis import strategies as st
 from graphsvc.events.fingerprint import Fingerprinter
 from graphsvc.events.record import Record
 from graphsvc.events.types import Message
-from graphsvc.links import conversations, queries
 from graphsvc.links.conversations import BRANCHES_MAX, HOLDERS_MAX, NONE, Chains, conversations_of
-from graphsvc.links.engine import DuckDatabase
 from graphsvc.links.pairs import pairs
-from graphsvc.links.tables import FORMAT, LinkTables
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import GROUPS
-from tests.links.worlds import START_MS, as_bytes, event, filled, view
+from tests.links.worlds import START_MS, as_bytes, event, view
 
 MAKER = Fingerprinter(b"k" * 32)
 ANSWER = (
@@ -181,24 +178,3 @@ def test_new_records_call_a_running_conversation_by_names_that_are_known(tmp_pat
     names = view(tmp_path / "w", [named]).names.to_pylist()
     assert [(one["name"], one["org"]) for one in names] == [("n1", "org"), ("n2", "org")]
     assert len({one["identifier"] for one in names}) == 1
-
-
-def test_hand_overs_have_a_direction_and_a_moment(tmp_path: Path) -> None:
-    records = [
-        asks("e1", "a", 10, talk(1, 1), status=429),
-        asks("e2", "b", 15, talk(1, 1)),
-        asks("e3", "b", 30, talk(1, 2)),
-        asks("e4", "b", 40, talk(2, 1), "org"),
-        asks("e5", "c", 45, talk(2, 2), "org"),
-    ]
-    tables = LinkTables(tmp_path / "links")
-    tables.sync(filled(tmp_path / "ledger.sqlite", records))
-    with DuckDatabase() as database:
-        database.open(sorted((tmp_path / "links" / FORMAT).iterdir()), START_MS + 100)
-        database.execute(f"CREATE TABLE sums AS {queries.SUMS}")
-        for query in (queries.ACCOUNTS, queries.SEEN, queries.DERIVED, queries.BELONGS):
-            database.execute(query)
-        conversations.add(database, database.table(conversations.CHAINED))
-        assert conversations.handovers(database).to_pylist() == [
-            {"source": 0, "target": 1, "at_ms": START_MS + 15, "gap_ms": 5, "status": 429}
-        ]
