@@ -74,14 +74,19 @@ def build(network: Network, known: Known) -> Graph:
         shared=_shared(given),
         ties={name: _mean_over(tie) for name, tie in ties.items() if len(tie.other)},
         cluster=torch.from_numpy(network.clusters.astype(np.int64)),
-        cluster_stats=torch.from_numpy(cluster_stats(given)),
+        cluster_stats=_cluster_stats(given),
     )
 
 
 def relabelled(graph: Graph, network: Network, known: Known) -> Graph:
     """The graph with other accounts known: only features and cluster statistics depend on labels."""
     given = sources(network, known)
-    return replace(graph, x=torch.from_numpy(compute(given)), cluster_stats=torch.from_numpy(cluster_stats(given)))
+    return replace(graph, x=torch.from_numpy(compute(given)), cluster_stats=_cluster_stats(given))
+
+
+def _cluster_stats(given: Sources) -> Tensor:
+    pairs = np.diff(given.pairs.starts)
+    return torch.from_numpy(cluster_stats(given.network.clusters, pairs, given.known))
 
 
 def _shared(given: Sources) -> SharedLinks | None:

@@ -48,17 +48,24 @@ class Model:
 @dataclass(frozen=True)
 class Raw:
     """Uncalibrated outputs of each of K networks: `account` float32[K, N], `embedding` float32[N, d] of the first
-    network, `kinds` float32[K, C, 9]."""
+    network, `kinds` float32[K, C, 9]; and what clusters are read out from, of the M accounts that are in one: `inside`
+    int64[M] their rows, `state` float32[K, M, d], and the trees' log odds `trees` float32[K, M], empty without trees.
+    """
 
     account: Floats
     embedding: Floats
     kinds: Floats
+    inside: npt.NDArray[np.int64]
+    state: Floats
+    trees: Floats
 
 
 def run(networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster, ...], graph: Graph) -> Raw:
     """Forward passes without gradients; one network at a time, so that memory stays that of one. Without trees, the
     networks alone."""
-    accounts, kinds = [], []
+    inside = np.flatnonzero(graph.cluster.numpy() >= 0)
+    cluster = graph.cluster.numpy()[inside]
+    accounts, kinds, states, told = [], [], [], []
     embedding = np.zeros((0, 0), dtype=np.float32)
     with torch.inference_mode():
         for index, network in enumerate(networks):
@@ -66,20 +73,44 @@ def run(networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster, ...]
             output = network(graph)
             own, kind = output.account_logit.cpu().numpy(), output.kind_logits.cpu().numpy()
             if trees:
-                own, kind = _with_trees(own, kind, tree_logits(trees[index], graph.x.numpy()), graph.cluster.numpy())
+                logits = tree_logits(trees[index], graph.x.numpy())
+                own, kind = (own + logits) / 2.0, _with_trees(kind, logits[inside], cluster)
+                told.append(logits[inside])
             accounts.append(own)
             kinds.append(kind)
+            states.append(output.embedding.cpu().numpy()[inside])
             if index == 0:
                 embedding = output.embedding.cpu().numpy()
-    return Raw(np.stack(accounts), embedding, np.stack(kinds))
+    trees_said = np.stack(told) if told else np.zeros((0, len(inside)), dtype=np.float32)
+    return Raw(np.stack(accounts), embedding, np.stack(kinds), inside, np.stack(states), trees_said)
 
 
-def _with_trees(own: Floats, kinds: Floats, trees: Floats, cluster: npt.NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Log odds of accounts [N] and kinds [C, 9] averaged with the trees'; the shares among abusive kinds stay."""
-    inside = cluster >= 0
-    size = np.maximum(np.bincount(cluster[inside], minlength=len(kinds)), 1)
-    mean = np.bincount(cluster[inside], trees[inside], minlength=len(kinds)) / size
+def read_again(
+    networks: tuple[AccountNetwork, ...], raw: Raw, clusters: npt.NDArray[np.int32], stats: Floats
+) -> Floats:
+    """float32[K, C, 9]: the kinds of other clusters int32[N] of the same accounts, with their statistics
+    float32[C, len(CLUSTER_FEATURES)]; what is known of each account is not asked again."""
+    cluster = clusters[raw.inside].astype(np.int64)
+    kinds = []
+    with torch.inference_mode():
+        for index, network in enumerate(networks):
+            state = torch.from_numpy(raw.state[index])
+            kind = network.read(state, torch.from_numpy(cluster), torch.from_numpy(stats)).numpy()
+            kinds.append(_with_trees(kind, raw.trees[index], cluster) if len(raw.trees) else kind)
+    return np.stack(kinds)
+
+
+def abusive_logits(kinds: Floats) -> Floats:
+    """float32[K, C]: the log odds that clusters are abusive, from their kind logits float32[K, C, 9]."""
+    return np.stack([abusive_logit(torch.from_numpy(each)).numpy() for each in kinds])
+
+
+def _with_trees(kinds: Floats, trees: Floats, cluster: npt.NDArray[np.int64]) -> Floats:
+    """Log odds of kinds [C, 9] averaged with the mean of their members' trees, float32[M] for accounts that are in
+    `cluster` int64[M]; the shares among abusive kinds stay."""
+    size = np.maximum(np.bincount(cluster, minlength=len(kinds)), 1)
+    mean = np.bincount(cluster, trees, minlength=len(kinds)) / size
     shift = (mean - abusive_logit(torch.from_numpy(kinds)).numpy()) / 2.0
     moved = kinds.copy()
     moved[:, : len(ABUSIVE_KINDS)] += shift[:, None].astype(np.float32)
-    return (own + trees) / 2.0, moved
+    return moved

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
+import xgboost
 
-from gnn.ensemble import Model, run
-from gnn.model import abusive_logit
+from gnn.ensemble import Model, abusive_logits, run
 from gnn.network import Network
-from gnn.predict import graph_of, predict
+from gnn.predict import graph_of
 from gnn.trees import tree_logits
 
 Floats = npt.NDArray[np.float32]
@@ -27,9 +26,8 @@ class Judgement:
 
 
 def by_model(model: Model, network: Network) -> Judgement:
-    """The whole model, as detection uses it."""
-    prediction = predict(model, network)
-    return Judgement(prediction.account_probability, prediction.cluster_probability)
+    """The whole model on the network's own clusters, without the second look at them that detection takes."""
+    return _by(model, model.trees, network)
 
 
 def by_trees(model: Model, network: Network) -> Judgement:
@@ -46,10 +44,14 @@ def by_trees(model: Model, network: Network) -> Judgement:
 
 def by_network(model: Model, network: Network) -> Judgement:
     """The model's graph networks alone, under the whole model's calibration."""
-    raw = run(model.networks, (), graph_of(model, network))
-    logits = np.stack([abusive_logit(torch.from_numpy(kinds)).numpy() for kinds in raw.kinds])
+    return _by(model, (), network)
+
+
+def _by(model: Model, trees: tuple[xgboost.Booster, ...], network: Network) -> Judgement:
+    raw = run(model.networks, trees, graph_of(model, network))
     return Judgement(
-        model.account.probability(raw.account.mean(axis=0)), model.cluster.probability(logits.mean(axis=0))
+        model.account.probability(raw.account.mean(axis=0)),
+        model.cluster.probability(abusive_logits(raw.kinds).mean(axis=0)),
     )
 
 

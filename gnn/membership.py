@@ -21,14 +21,16 @@ below it were innocent than of the rings, and more of those between it and one h
 Floats = npt.NDArray[np.float32]
 
 
-def members(network: Network, account: Floats, cluster: Floats) -> npt.NDArray[np.int32]:
-    """int32[N]: the cluster in which each account is shown, -1 for none, by the probabilities of accounts [N] and of
-    clusters [C].
+def members(
+    network: Network, clusters: npt.NDArray[np.int32], account: Floats, cluster: Floats
+) -> npt.NDArray[np.int32]:
+    """int32[N]: of the `clusters` int32[N] the one in which each account is shown, -1 for none, by the probabilities of
+    accounts [N] and of clusters [C].
 
     Who is known to be abusive stays. Where fewer than two would stay the doubt is about the whole cluster, which its
     own probability tells, and all do.
     """
-    clusters, count = network.clusters, network.cluster_count
+    count = len(cluster)
     flagged = np.append(cluster >= FLAGGED, False)[clusters]
     weak = flagged & (account < FLOOR) & (known(network).bad < KNOWN_BAD)
     inside = clusters >= 0

@@ -156,9 +156,13 @@ class AccountNetwork(nn.Module):
         h = first
         for step in self.rounds:
             h = step(h, graph)
-        clusters = self.readout(h, graph.cluster, graph.cluster_stats)
         logit = self.account(torch.cat([first, h], dim=1)).squeeze(1)
-        return Output(logit, h, self.kinds(clusters))
+        return Output(logit, h, self.read(h, graph.cluster, graph.cluster_stats))
+
+    def read(self, h: Tensor, cluster: Tensor, stats: Tensor) -> Tensor:
+        """Kind logits [C, 9] of clusters from the states [N, d] of accounts that are in `cluster` [N], -1 for none."""
+        out: Tensor = self.kinds(self.readout(h, cluster, stats))
+        return out
 
 
 def abusive_logit(kind_logits: Tensor) -> Tensor:

@@ -70,15 +70,16 @@ def _cost(specs: Sequence[WorldSpec]) -> float:
 
 
 def _judged(settings: Settings, model: Model, spec: WorldSpec) -> Seen:
-    from gnn.judgement import by_model
-    from gnn.membership import members
+    from gnn.judgement import Judgement
+    from gnn.predict import predict
 
     with made_world(settings, spec) as (own, truth), closing(open_ledger(own)) as ledger:
         tables = LinkTables(own.places.links)
         network = observe(tables, ledger, latest_ms(tables, ledger), quiet).network
         told = read_truth(truth, network.accounts["account_id"].to_pylist())
-        said = by_model(model, network)
-        return told, said, members(network, said.account, said.cluster).astype(np.int64)
+        said = predict(model, network)
+        judgement = Judgement(said.account_probability, said.cluster_probability)
+        return told, judgement, said.clusters.astype(np.int64)
 
 
 def together(worlds: Sequence[Seen]) -> Seen:

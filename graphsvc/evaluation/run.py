@@ -179,22 +179,25 @@ class _Case:
 
         look = self.look
         said = (
-            ("shipped", "the model in use", Judgement(look.score, look.probability)),
             ("trees", "its boosted trees alone", by_trees(model, look.network)),
             ("network", "its graph networks alone", by_network(model, look.network)),
             ("rules", "rules of a fraud team, nothing fitted", by_rules(look.network)),
         )
+        shown = [("shipped", "the model in use", Judgement(look.score, look.probability), look.clusters)]
+        for name, what, by in said:
+            clusters = members(look.network, look.network.clusters, by.account, by.cluster)
+            shown.append((name, what, by, clusters.astype(np.int64)))
         return tuple(
             method_figures(
                 name,
                 what,
                 self.truth,
                 judgement,
-                members(look.network, judgement.account, judgement.cluster).astype(np.int64),
+                clusters,
                 rows=self.undecided,
                 budget=self.options.budget,
             )
-            for name, what, judgement in said
+            for name, what, judgement, clusters in shown
         )
 
 

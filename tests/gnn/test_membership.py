@@ -32,7 +32,7 @@ def test_a_member_whom_its_own_evidence_does_not_speak_for_leaves_a_flagged_clus
     stranger = inside[known(network).bad[inside] == 0][0]
     score = np.full(network.account_count, 0.9, np.float32)
     score[stranger] = FLOOR - 0.01
-    shown = members(network, score, flagged(network, stranger))
+    shown = members(network, network.clusters, score, flagged(network, stranger))
     assert shown[stranger] == -1
     assert (np.delete(shown, stranger) == np.delete(network.clusters, stranger)).all()
 
@@ -41,14 +41,14 @@ def test_who_is_known_to_be_abusive_stays(network: Network) -> None:
     bad = np.flatnonzero((known(network).bad >= 0.5) & (network.clusters >= 0))
     score = np.full(network.account_count, 0.9, np.float32)
     score[bad[0]] = 0.0
-    assert (members(network, score, flagged(network, bad[0])) == network.clusters).all()
+    assert (members(network, network.clusters, score, flagged(network, bad[0])) == network.clusters).all()
 
 
 def test_an_innocent_cluster_and_one_that_would_be_empty_keep_all(network: Network) -> None:
     inside = largest(network)
     score = np.zeros(network.account_count, np.float32)
-    assert (members(network, score, np.full(network.cluster_count, 0.49, np.float32)) == network.clusters).all()
-    assert (members(network, score, flagged(network, inside[0])) == network.clusters).all()
+    assert (members(network, network.clusters, score, np.full(network.cluster_count, 0.49, np.float32)) == network.clusters).all()
+    assert (members(network, network.clusters, score, flagged(network, inside[0])) == network.clusters).all()
 
 
 def test_nobody_is_left_alone_in_a_flagged_cluster(network: Network) -> None:
@@ -57,4 +57,4 @@ def test_nobody_is_left_alone_in_a_flagged_cluster(network: Network) -> None:
     inside = np.flatnonzero(network.clusters == clean[0])
     score = np.zeros(network.account_count, np.float32)
     score[inside[0]] = 0.9
-    assert (members(network, score, flagged(network, inside[0])) == network.clusters).all()
+    assert (members(network, network.clusters, score, flagged(network, inside[0])) == network.clusters).all()
