@@ -85,12 +85,12 @@ def incidence(network: Network) -> Incidence:
         first_ms=first,
         last_ms=last,
         degree=degree,
-        strength=_strength(column(network.identifiers, "bits", np.float32), degree, network.account_count),
+        strength=strengths(column(network.identifiers, "bits", np.float32), degree, network.account_count),
         group=network.identifier_group,
     )
 
 
-def _strength(bits: Floats, degree: Ints, accounts: int) -> Floats:
+def strengths(bits: Floats, degree: Ints, accounts: int) -> Floats:
     """Bits as a share of all that an identifier of this degree could be worth in a population of this size, less for
     one that more accounts share: the same for the same ring in a population of any size."""
     shared = np.maximum(degree, 2)

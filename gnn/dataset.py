@@ -68,12 +68,17 @@ class Graph:
 def build(network: Network, known: Known) -> Graph:
     """The tensors of a network, with what is `known` of accounts as far as features may use it."""
     given = sources(network, known)
+    return assembled(given, compute(given))
+
+
+def assembled(given: Sources, x: Floats) -> Graph:
+    """The tensors of what `given` holds, with the features float32[N, F]."""
     ties = {"pair": given.pairs, "peer": given.peers}
     return Graph(
-        x=torch.from_numpy(compute(given)),
+        x=torch.from_numpy(x),
         shared=_shared(given),
         ties={name: _mean_over(tie) for name, tie in ties.items() if len(tie.other)},
-        cluster=torch.from_numpy(network.clusters.astype(np.int64)),
+        cluster=torch.from_numpy(given.network.clusters.astype(np.int64)),
         cluster_stats=_cluster_stats(given),
     )
 

@@ -12,6 +12,7 @@ from graphsvc.cli.console import note
 from graphsvc.cli.demo import demo
 from graphsvc.cli.detect import detect
 from graphsvc.cli.evaluate import evaluate
+from graphsvc.cli.explain import explain
 from graphsvc.cli.imports import import_
 from graphsvc.cli.ingest import fingerprint, ingest
 from graphsvc.cli.model import train
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, up, serve, worker, ingest, fingerprint, detect, train, evaluate, simulate, query):
+for command in (demo, up, serve, worker, ingest, fingerprint, detect, explain, train, evaluate, simulate, query):
     app.command()(command)
 app.command("import")(import_)
 for name, group in (("db", db.app), ("keys", keys.app), ("model", model.app)):

@@ -17,6 +17,7 @@ COMMANDS = (
     "ingest",
     "fingerprint",
     "detect",
+    "explain",
     "train",
     "evaluate",
     "simulate",
