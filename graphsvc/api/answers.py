@@ -11,6 +11,7 @@ from msgspec import Struct
 from graphsvc.clusters.chronicle import event_text
 from graphsvc.clusters.results import AccountRow, ClusterRow, EventRow, EvidenceRow
 from graphsvc.clusters.rows import EventName
+from graphsvc.clusters.verdict import Verdict, cluster_verdict
 from graphsvc.graph.picture import ClusterGraph
 from graphsvc.ledger.accept import Accepted
 
@@ -55,7 +56,8 @@ class Evidence(Struct, frozen=True):
 
 
 class Cluster(Struct, frozen=True):
-    """`probability` is that of being abusive, with its interval; `confirmed` counts accounts labelled abusive;
+    """`probability` is that of being abusive, with its interval; `verdict` is abusive, innocent, or unknown where the
+    interval reaches far to both sides, whatever people decided since; `confirmed` counts accounts labelled abusive;
     `campaign_id` is shared by the clusters that seem to have one operator behind them."""
 
     id: str
@@ -63,6 +65,7 @@ class Cluster(Struct, frozen=True):
     probability: float
     probability_low: float
     probability_high: float
+    verdict: Verdict
     size: int
     confirmed: int
     status: str
@@ -152,10 +155,12 @@ class Decision(Struct, frozen=True):
 
 
 class Account(Struct, frozen=True):
-    """`probability` and `cluster_id` are those of the last detection; null where it had not seen the account."""
+    """`probability`, `verdict` and `cluster_id` are those of the last detection; null where it had not seen the
+    account. The verdict is unknown where the account's cluster is, or speaks against its own probability."""
 
     account_id: str
     probability: float | None
+    verdict: Verdict | None
     cluster_id: str | None
     labels: list[Decision]
 
@@ -212,6 +217,7 @@ def cluster(row: ClusterRow, top: list[EvidenceRow]) -> Cluster:
         probability=row.probability,
         probability_low=row.probability_low,
         probability_high=row.probability_high,
+        verdict=verdict_of(row),
         size=row.size,
         confirmed=row.confirmed,
         status=row.status,
@@ -221,6 +227,10 @@ def cluster(row: ClusterRow, top: list[EvidenceRow]) -> Cluster:
         campaign_id=row.campaign_id,
         top_evidence=[EvidenceHead(e.identifier_type, e.text, e.bits) for e in top],
     )
+
+
+def verdict_of(row: ClusterRow) -> Verdict:
+    return cluster_verdict(row.probability, row.probability_low, row.probability_high)
 
 
 def evidence(row: EvidenceRow) -> Evidence:

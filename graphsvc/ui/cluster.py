@@ -11,6 +11,7 @@ from werkzeug import Response
 
 from graphsvc.clusters.packs import pack_for
 from graphsvc.clusters.results import AccountRow, ClusterRow, EvidenceRow
+from graphsvc.clusters.verdict import cluster_verdict
 from graphsvc.errors import BadInput, NotFound, Unavailable
 from graphsvc.ui.parts import Parts
 from graphsvc.ui.picture import Picture, drawn
@@ -61,6 +62,7 @@ def _page(parts: Parts, row: ClusterRow) -> str:
     return flask.render_template(
         "cluster.html",
         cluster=row,
+        unknown=cluster_verdict(row.probability, row.probability_low, row.probability_high) == "unknown",
         run=run,
         evidence=_strengths([one for one in evidence if not one.counter]),
         against=[one for one in evidence if one.counter],

@@ -289,3 +289,16 @@ def test_no_body_makes_the_service_fail(api: Served) -> None:
         assert answer.status_code in (202, 400, 404, 422)
 
     post()
+
+
+def test_clusters_and_accounts_say_a_verdict_or_that_it_is_unknown(api: Served) -> None:
+    for item in api.client.get("/v1/clusters").json()["items"]:
+        low, high, line = item["probability_low"], item["probability_high"], item["probability"] >= 0.5
+        wide = low <= 0.25 and high >= 0.75
+        assert item["verdict"] == ("unknown" if wide else "abusive" if line else "innocent")
+        member = api.client.get(f"/v1/clusters/{item['id']}/members").json()["items"][0]
+        shown = api.client.get(f"/v1/accounts/{member['account_id']}").json()
+        agrees = not wide and (member["probability"] >= 0.5) == line
+        assert shown["verdict"] == (item["verdict"] if agrees else "unknown")
+    alone = api.client.get(f"/v1/accounts/{api.world.groups['alone'][0]}").json()
+    assert alone["verdict"] == "innocent" or 0.25 < alone["probability"]

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from graphsvc.api import answers
 from graphsvc.api.operation import Operation, operation, query
 from graphsvc.api.services import services
+from graphsvc.clusters.verdict import account_verdict
 from graphsvc.errors import NotFound
 from graphsvc.risk import Reason
 
@@ -37,11 +38,13 @@ def get_account(account_id: str) -> answers.Account:
     ]
     try:
         row = parts.results.account(account_id)
+        cluster = answers.verdict_of(parts.results.cluster(row.cluster_id)) if row.cluster_id else None
     except NotFound:
         if not parts.risk.knows(account_id):
             raise NotFound("No event of this account was seen.") from None
-        return answers.Account(account_id, None, None, decided)
-    return answers.Account(account_id, row.probability, row.cluster_id, decided)
+        return answers.Account(account_id, None, None, None, decided)
+    verdict = account_verdict(row.probability, cluster)
+    return answers.Account(account_id, row.probability, verdict, row.cluster_id, decided)
 
 
 @operation(
