@@ -30,7 +30,9 @@ Longs = npt.NDArray[np.int64]
 
 HOLDERS = (128, 64, 32, 16, 8)
 """So many of an identifier's accounts, and of an account's ties, stand for all of them: the most that fits."""
-AROUND_MOST = 8_000
+_FARTHER = 4
+"""At each further step so many times fewer do: what reaches the account from there is a mean of means."""
+AROUND_MOST = 2_000
 """Accounts in a part: a score of it takes a few hundredths of a second."""
 _TRACE_BITS = 0.01
 """What sharing a hub counts beside others: it alone ties nobody, but a tie that nothing else carries goes with it."""
@@ -243,8 +245,8 @@ def _reached(whole: Whole, account: int, rounds: int, most: int) -> tuple[Longs,
     """Rows within one step less than `rounds`, rows within all, and whether some were left out."""
     inner = rows = np.array([account], dtype=np.int64)
     capped = False
-    for _ in range(rounds):
-        inner = rows
+    for step in range(rounds):
+        inner, most = rows, max(most // _FARTHER ** min(step, 1), 2)
         links = _spans(whole.links.starts, inner)
         identifiers = np.unique(whole.links.identifier[links]).astype(np.int64)
         holders, some = _thinned(whole.links.identifier_starts, identifiers, most)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 Score = Callable[[frozenset[int]], float]
+_TRIED = 3
+"""Things that greed weighs at each step."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Fewest:
 
 @dataclass
 class _Tried:
-    """Scores without sets of items, each reckoned once, `budget` at most beside those that greed takes."""
+    """Scores without sets of items, each reckoned once; `spent` once there are `budget` of them."""
 
     score: Score
     budget: int
@@ -61,14 +63,17 @@ def fewest(score: Score, items: Sequence[int], line: float, budget: int) -> Fewe
 
 
 def _greedy(tried: _Tried, items: Sequence[int], line: float) -> frozenset[int] | None:
-    """Take away what lowers the score most, again and again: two things that say the same each count for nothing while
-    the other is there, so that a step which gains nothing is no reason to stop."""
+    """Take away what lowers the score most, of the few that did so at their last trial, again and again. Two things
+    that say the same each count for nothing while the other is there, so that a step which gains nothing is no reason
+    to stop."""
     gone: frozenset[int] = frozenset()
-    left = list(items)
-    while left and tried(gone) >= line:
-        best = left[0] if tried.spent else min(left, key=lambda one: tried(gone | {one}))
+    gain = {one: tried(gone) - tried(frozenset((one,))) for one in items}
+    while gain and tried(gone) >= line:
+        first = sorted(gain, key=lambda one: -gain[one])[:_TRIED]
+        gain |= {one: tried(gone) - tried(gone | {one}) for one in first}
+        best = max(first, key=lambda one: gain[one])
         gone |= {best}
-        left.remove(best)
+        del gain[best]
     return gone if tried(gone) < line else None
 
 

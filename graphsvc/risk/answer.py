@@ -34,6 +34,38 @@ class Reason(Struct, frozen=True):
     shared_with_confirmed: int
 
 
+class CarriedReason(Reason, frozen=True):
+    """A reason with what it carries: by how much the log odds, and the probability in percentage points, fall without
+    it; null where it is no shared identifier. Two that say the same each carry little beside the other."""
+
+    log_odds: float | None
+    probability_points: float | None
+
+
+class Without(Struct, frozen=True):
+    """The fewest reasons, by their places among the items, without which the account is not flagged, and its
+    probability then."""
+
+    items: tuple[int, ...]
+    probability: float
+
+
+class Carried(Struct, frozen=True):
+    """Why an account scores so. It is flagged from `flagged_from` on; `probability_alone` is what is left where it
+    shares nothing. `counterfactual` is null where it is not flagged, where people decided, or where no identifiers
+    among the items carry the flag.
+
+    Of an account that a detection judged the head knows less than the detection did: what it says of each identifier
+    then moves the detection's odds by as much as it moves the head's.
+    """
+
+    items: tuple[CarriedReason, ...]
+    probability: float
+    probability_alone: float
+    flagged_from: float
+    counterfactual: Without | None
+
+
 class RiskCluster(Struct, frozen=True):
     """The cluster that the account is in, or that its identifiers tie it to. `probability` is that of being abusive."""
 

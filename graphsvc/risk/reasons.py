@@ -36,20 +36,27 @@ SHARES: dict[str, str] = {
 
 def reasons_of(look: Look) -> tuple[Reason, ...]:
     """At most MOST reasons by bits; hubs, with 0 bits, only where nothing else is shared."""
+    return tuple(reason for reason, _ in placed_reasons(look))
+
+
+def placed_reasons(look: Look) -> list[tuple[Reason, int]]:
+    """The same, each with its row in what the account shares, or ABSENT where it is no identifier."""
     rows = look.now.rows
-    shared = [
-        _shared(*one)
-        for one in zip(
-            look.now.types,
-            rows.bits.tolist(),
-            rows.others.tolist(),
-            rows.confirmed_abusive.tolist(),
-            rows.confirmed_benign.tolist(),
-            strict=True,
-        )
-    ]
-    strong = [reason for reason in shared if reason.bits > 0] + _labelled(look)
-    return tuple(sorted(strong or shared, key=lambda r: (-r.bits, -r.shared_with_confirmed, -r.shared_with))[:MOST])
+    facts = zip(
+        look.now.types,
+        rows.bits.tolist(),
+        rows.others.tolist(),
+        rows.confirmed_abusive.tolist(),
+        rows.confirmed_benign.tolist(),
+        strict=True,
+    )
+    shared = [(_shared(*one), place) for place, one in enumerate(facts)]
+    strong = [one for one in shared if one[0].bits > 0] + [(reason, ABSENT) for reason in _labelled(look)]
+    return sorted(strong or shared, key=lambda one: _strongest_first(one[0]))[:MOST]
+
+
+def _strongest_first(reason: Reason) -> tuple[float, int, int]:
+    return -reason.bits, -reason.shared_with_confirmed, -reason.shared_with
 
 
 def cluster_of(look: Look, base: Base) -> RiskCluster | None:

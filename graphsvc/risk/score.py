@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from gnn.errors import ModelError
 from gnn.groups import MODEL_GROUPS, STRENGTH_CAP_BITS
 from gnn.head import Head, SharedRows, batch_features
 from graphsvc.risk.index import Look
+
+Bools = npt.NDArray[np.bool_]
 
 CONFIRMED_ABUSIVE = 0.99
 CONFIRMED_BENIGN = 0.05
@@ -33,6 +36,9 @@ class Scorer(Protocol):
     def score(self, *accounts: SharedRows) -> list[float]:
         """One probability an account."""
 
+    def score_parts(self, rows: SharedRows, kept: Bools) -> list[float]:
+        """One probability for each choice bool[choices, rows] of what one account shares."""
+
 
 @dataclass(frozen=True)
 class HeadScorer:
@@ -51,7 +57,14 @@ class HeadScorer:
         sizes = [len(rows.group) for rows in accounts]
         every = accounts[0] if len(accounts) == 1 else _joined(accounts)
         owner = np.repeat(np.arange(len(accounts), dtype=np.int64), sizes)
-        probabilities: list[float] = self.head.score(batch_features(every, owner, len(accounts))).tolist()
+        return self._judged(every, owner, len(accounts))
+
+    def score_parts(self, rows: SharedRows, kept: Bools) -> list[float]:
+        owner, place = np.nonzero(kept)
+        return self._judged(_taken(rows, place), owner, len(kept))
+
+    def _judged(self, rows: SharedRows, owner: npt.NDArray[np.int64], accounts: int) -> list[float]:
+        probabilities: list[float] = self.head.score(batch_features(rows, owner, accounts)).tolist()
         return probabilities
 
 
@@ -65,6 +78,9 @@ class RuleScorer:
 
     def score(self, *accounts: SharedRows) -> list[float]:
         return [_rule(rows) for rows in accounts]
+
+    def score_parts(self, rows: SharedRows, kept: Bools) -> list[float]:
+        return [_rule(_taken(rows, np.flatnonzero(one))) for one in kept]
 
 
 def load_scorer(folder: Path) -> tuple[Scorer, str]:
@@ -96,7 +112,7 @@ def network_probabilities(looks: Sequence[Look], scorer: Scorer) -> list[float]:
             out.append(look.detected)
         else:
             then, now = next(scores), next(scores)
-            out.append(_expit(_logit(look.detected) + max(_logit(now) - _logit(then), 0.0)))
+            out.append(from_log_odds(log_odds(look.detected) + max(log_odds(now) - log_odds(then), 0.0)))
     return out
 
 
@@ -132,10 +148,16 @@ def _joined(accounts: tuple[SharedRows, ...]) -> SharedRows:
     return SharedRows(*(np.concatenate([getattr(rows, name) for rows in accounts]) for name in names))
 
 
-def _logit(probability: float) -> float:
+def _taken(rows: SharedRows, places: npt.NDArray[np.int64]) -> SharedRows:
+    return SharedRows(*(getattr(rows, name)[places] for name in SharedRows.__dataclass_fields__))
+
+
+def log_odds(probability: float) -> float:
+    """Of a probability, kept off 0 and 1."""
     clipped = min(max(probability, _CLIP), 1.0 - _CLIP)
     return math.log(clipped / (1.0 - clipped))
 
 
-def _expit(logit: float) -> float:
+def from_log_odds(logit: float) -> float:
+    """The probability of these log odds."""
     return 1.0 / (1.0 + math.exp(-logit))

@@ -26,9 +26,10 @@ from graphsvc.ledger.accept import KNOWN_OTHERWISE
 from graphsvc.ledger.base import Draft
 from graphsvc.ledger.base import Outcome as Appending
 from graphsvc.links.tables import LinkTables
-from graphsvc.risk.answer import Assessment, Outcome, Reason
+from graphsvc.risk.answer import Assessment, Carried, Outcome
 from graphsvc.risk.backlog import Backlog, lose
 from graphsvc.risk.base import empty_base
+from graphsvc.risk.carried import carried
 from graphsvc.risk.follow import BATCH_RECORDS, FAR_RECORDS, follow, make_index
 from graphsvc.risk.index import Index, Look
 from graphsvc.risk.keys import account_key
@@ -164,9 +165,11 @@ class RiskService:
         except NotFound:
             return False
 
-    def reasons(self, account_id: str) -> tuple[Reason, ...]:
-        """Why an account scores as it does. Raises NotFound where it was never seen."""
-        return reasons_of(self._look(self._state, account_id))
+    def carried(self, account_id: str) -> Carried:
+        """The reasons with what each carries, and the fewest identifiers without which the account would not be
+        flagged. Raises NotFound where it was never seen."""
+        state = self._state
+        return carried(self._look(state, account_id), state.scorer)
 
     def outcome(self, assessment_id: str, outcome: Outcome) -> None:
         """What became of an assessed account: abusive and benign become a label. Raises NotFound."""

@@ -201,8 +201,11 @@ def test_accounts_show_their_score_labels_and_reasons(api: Served) -> None:
     shown = api.client.get(f"/v1/accounts/{account}").json()
     assert 0 < shown["probability"] < 1
     assert shown["labels"][0]["verdict"] == "abusive"
-    reasons = api.client.get(f"/v1/accounts/{account}/reasons").json()["items"]
-    assert {"instrument"} <= {reason["identifier_type"] for reason in reasons}
+    said = api.client.get(f"/v1/accounts/{account}/reasons").json()
+    assert {"instrument"} <= {reason["identifier_type"] for reason in said["items"]}
+    assert 0 <= said["probability_alone"] < said["probability"] <= 1
+    carried = {item["identifier_type"]: item["log_odds"] for item in said["items"] if item["identifier_type"]}
+    assert max(carried.values()) > 0
 
 
 def test_labels_are_taken_and_checked(api: Served) -> None:

@@ -12,17 +12,13 @@ from graphsvc.api.operation import Operation, operation, query
 from graphsvc.api.services import services
 from graphsvc.clusters.verdict import account_verdict
 from graphsvc.errors import NotFound
-from graphsvc.risk import Reason
+from graphsvc.risk.answer import Carried
 
 blueprint = flask.Blueprint("accounts", __name__)
 
 
 class NeighboursQuery(Struct, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
-
-
-class ReasonList(Struct, frozen=True):
-    items: tuple[Reason, ...]
 
 
 @operation(
@@ -69,11 +65,11 @@ def get_neighbours(account_id: str) -> answers.NeighbourList:
     Operation(
         "GET",
         "/v1/accounts/{account_id}/reasons",
-        "Why an account scores so",
+        "Why an account scores so: what each identifier carries, and without which it would not be flagged",
         "read",
-        ReasonList,
+        Carried,
         problems=(404,),
     ),
 )
-def get_reasons(account_id: str) -> ReasonList:
-    return ReasonList(services().risk.reasons(account_id))
+def get_reasons(account_id: str) -> Carried:
+    return services().risk.carried(account_id)
