@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +46,12 @@ def graph_of(model: Model, network: Network) -> Graph:
     return build(with_attributes(network, model.attributes), known(network))
 
 
-def predict(model: Model, network: Network) -> Prediction:
-    """Judge every account and cluster of a network, on the CPU."""
-    raw = run(model.networks, model.trees, graph_of(model, network))
+def predict(model: Model, network: Network, seen: Callable[[Floats], None] = lambda x: None) -> Prediction:
+    """Judge every account and cluster of a network, on the CPU. `seen` is shown what the model reads of accounts,
+    float32[N, F], see gnn.reference.names_of."""
+    graph = graph_of(model, network)
+    seen(graph.x.numpy())
+    raw = run(model.networks, model.trees, graph)
     account = model.account.probability(raw.account.mean(axis=0))
     clusters, kinds = _second_look(model, network, raw, account)
     logits = abusive_logits(kinds)

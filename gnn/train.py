@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 import xgboost
 
-from gnn.attributes import fit_attributes, with_attributes
+from gnn.attributes import Attribute, fit_attributes, with_attributes
 from gnn.calibrate import Platt, fit_interval, fit_platt
 from gnn.checkpoint import Checkpoints, print_of
 from gnn.code import code_version
@@ -31,6 +31,7 @@ from gnn.group_metrics import Judged, by_group, groups_of, precision_interval
 from gnn.groups import ABUSIVE_KINDS
 from gnn.model import AccountNetwork, Shape, abusive_logit
 from gnn.network import column
+from gnn.reference import reference
 from gnn.sample import Sampling
 from gnn.sparse import device_of
 from gnn.targets import Example, outcomes_of
@@ -119,7 +120,7 @@ def train(
 
     networks = fit(views, shape, config, kept, told)
     progress("calibrating", 0.85)
-    model = replace(_calibrated(networks, shape, examples, views, config), attributes=attributes)
+    model = _calibrated(networks, shape, examples, views, config, attributes)
     progress("trained", 1.0)
     return model
 
@@ -189,6 +190,7 @@ def _calibrated(
     examples: Sequence[Example],
     views: Sequence[View],
     config: TrainConfig,
+    attributes: tuple[Attribute, ...],
 ) -> Model:
     trees = fit_folds(views, config.folds, TreeConfig(seed=config.seed))
     looks, held, alone = _judged(networks, trees, views)
@@ -220,7 +222,14 @@ def _calibrated(
             "groups": by_group(rows),
             "code": code_version(),
             "network_alone": _metrics(looks, alone, account, cluster),
+            "reference": reference(
+                views,
+                attributes,
+                [account.probability(part.account) for part in held],
+                [cluster.probability(part.cluster) for part in held],
+            ),
         },
+        attributes=attributes,
     )
 
 

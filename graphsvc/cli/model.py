@@ -17,6 +17,7 @@ from graphsvc.errors import BadUsage
 
 if TYPE_CHECKING:
     from graphsvc.evaluation.shadow import Comparison, Side
+    from graphsvc.jobs.drift import Comparison as Drift
 
 app = typer.Typer(
     name="model", help="Models: list, show, compare, promote, roll back.", no_args_is_help=True, rich_markup_mode=None
@@ -109,11 +110,21 @@ def list_models(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(version: Version = "champion", as_json: AsJson = False) -> None:
+def show(
+    version: Version = "champion",
+    as_json: AsJson = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Whether accounts and scores of the last detection still look like before.")
+    ] = False,
+) -> None:
     """Show a model's card: what it is for, what it learnt from, how good and how unsafe it is.
 
     Example: graphsvc model show challenger
+    Example: graphsvc model show --drift
     """
+    if drift:
+        _show_drift(version, as_json)
+        return
     from gnn.card import card
     from graphsvc.jobs.models import read_states, shown
 
@@ -200,6 +211,37 @@ def rollback(
 
     now, before = job(load_settings().places, reason.strip())
     say(f"Model {now} is in use again; {before} is retired.")
+
+
+def _show_drift(version: str, as_json: bool) -> None:
+    from graphsvc.jobs import drift
+    from graphsvc.jobs.models import shown
+
+    places = load_settings().places
+    kept = drift.of_model(places, shown(places, version).version)
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode(drift.told(kept)), indent=1).decode())
+        return
+    say(f"Drift as of {_time(kept.as_of_ms)} UTC, model {kept.model_version}.")
+    say("Index 0.1 and more: moved. 0.2 and more: an alarm; look at what changed before you believe the scores.")
+    _say_drift("training", kept.training, "this model keeps no reference of what it learnt from")
+    before = kept.earlier.with_ms if kept.earlier is not None else None
+    named = f"the detection as of {_time(before)} UTC" if before is not None else "an earlier detection"
+    _say_drift(named, kept.earlier, "it is the first by this model")
+    if kept.training is not None:
+        say(f"{kept.unlike:.2%} of accounts are unlike those of training; intervals of their clusters are wider.")
+
+
+def _say_drift(against: str, found: Drift | None, missing: str) -> None:
+    if found is None:
+        say(f"Against {against}: not known, {missing}.")
+        return
+    moved = [one for one in found.moved if one.level != "calm"]
+    alarms = len(found.alarms)
+    said = f"{alarms} alarm{'' if alarms == 1 else 's'}, {len(moved) - alarms} moved"
+    say(f"Against {against}: {said}, {len(found.moved) - len(moved)} calm.")
+    for one in moved:
+        say(f"  {one.psi:<7.3f}{one.level:<7}{one.name.replace('_', ' ')}")
 
 
 def _say_comparison(found: Comparison) -> None:

@@ -24,9 +24,11 @@ from graphsvc.clusters.material import Material, material_of
 from graphsvc.clusters.results import Campaigns, Past, Results, ResultsReader, Run, Verdicts, results_of, write_results
 from graphsvc.clusters.strength import strengths
 from graphsvc.config import Settings
+from graphsvc.jobs import drift
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
 from graphsvc.jobs.shadow import judge_beside
+from graphsvc.jobs.watch import Watch
 from graphsvc.ledger import open_ledger
 from graphsvc.links.engine import Engine, engine_of
 from graphsvc.links.tables import LinkTables
@@ -69,7 +71,7 @@ def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: En
         previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
         published = previous is not None or not reader.current()
         observed = observe(tables, ledger, moment_ms, report, decided, engine, going_on=published)
-    results = _judge(settings, tables, observed, previous, report, engine)
+    results = _judge(settings, tables, observed, previous, published, report, engine)
     if published:
         report("writing", 0.95)
         write_results(places.results, results)
@@ -82,6 +84,7 @@ def _judge(
     tables: LinkTables,
     observed: Observed,
     previous: ResultsReader | None,
+    published: bool,
     report: Report,
     engine: Engine,
 ) -> Results:
@@ -91,8 +94,11 @@ def _judge(
     model = load_model(settings.places.active_model)
     report("scoring accounts", 0.6)
     network = observed.network
-    prediction = predict(model, network)
+    watch = Watch(model, drift.read(settings.places), observed.view.as_of_ms)
+    prediction = watch.said(predict(model, network, watch.see))
     prediction = replace(prediction, clusters=observed.shown(prediction.clusters))
+    if published:
+        drift.keep(settings.places, watch.kept())
     judge_beside(settings.places, observed, model.version, prediction, report)
     report("gathering evidence", 0.85)
     view = observed.view

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphsvc.clusters.verdict import account_verdict, cluster_verdict
+from graphsvc.clusters.verdict import Verdict, account_verdict, cluster_verdict
 
 SHARE = st.floats(0, 1)
 
@@ -50,6 +50,6 @@ def test_a_wider_interval_never_makes_more_certain(p: float, low: float, high: f
     ],
 )
 def test_an_account_is_known_where_its_cluster_agrees_or_its_own_odds_are_clear(
-    probability: float, cluster: str | None, verdict: str
+    probability: float, cluster: Verdict | None, verdict: str
 ) -> None:
     assert account_verdict(probability, cluster) == verdict

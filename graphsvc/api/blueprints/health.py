@@ -10,6 +10,7 @@ from graphsvc.api import answers, openapi
 from graphsvc.api.operation import Operation, operation
 from graphsvc.api.services import services
 from graphsvc.errors import GraphsvcError
+from graphsvc.jobs import drift_metrics
 
 blueprint = flask.Blueprint("health", __name__)
 
@@ -34,6 +35,7 @@ def readyz() -> flask.Response:
 
 @blueprint.get("/metrics")
 def metrics() -> flask.Response:
+    drift_metrics.refresh(services().settings.places)
     return flask.Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
