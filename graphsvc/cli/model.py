@@ -52,6 +52,11 @@ def train(
     ] = False,
     device: Annotated[Device, typer.Option(help="Where to compute; on cuda in mixed precision.")] = Device.AUTO,
     anew: Annotated[bool, typer.Option("--anew", help="Do not go on with a training that was cut short.")] = False,
+    suggest: Annotated[
+        int | None,
+        typer.Option("--suggest", min=1, metavar="N", help="Train nothing: list N clusters whose review teaches most."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The list of --suggest as JSON.")] = False,
 ) -> None:
     """Train a model on the labels decided so far.
 
@@ -62,7 +67,13 @@ def train(
 
     Example: graphsvc train
     Example: graphsvc train --simulated --worlds plain,quiet --seeds 1,2,3
+    Example: graphsvc train --suggest 50
     """
+    if suggest is not None:
+        _suggest(suggest, as_json)
+        return
+    if as_json:
+        raise BadUsage("--json goes with --suggest N.", hint="graphsvc train --suggest 50 --json")
     from graphsvc.jobs import train as job
     from graphsvc.jobs.models import champion_version
 
@@ -211,6 +222,22 @@ def rollback(
 
     now, before = job(load_settings().places, reason.strip())
     say(f"Model {now} is in use again; {before} is retired.")
+
+
+def _suggest(count: int, as_json: bool) -> None:
+    from graphsvc.jobs import suggest as job
+
+    with progress("suggest") as report:
+        found = job.suggest(load_settings(), count, report)
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode(found), indent=1).decode())
+        return
+    say(f"{'cluster':<20}{'accounts':>9}  {'abusive':<9}{'parts say':<14}why")
+    for one in found:
+        parts = f"{one.low:.0%} to {one.high:.0%}"
+        say(f"{one.cluster_id:<20}{one.size:>9,}  {one.probability:<9.0%}{parts:<14}{' '.join(one.why)}")
+    if not found:
+        say("Every cluster is decided.")
 
 
 def _show_drift(version: str, as_json: bool) -> None:
