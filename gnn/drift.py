@@ -29,8 +29,11 @@ UNSEEN = 0.5
 infinite (Jeffreys' prior)."""
 CHANCE = 0.01
 """How often any feature at all may show a divergence by the size of the samples alone."""
-OUTSIDE_FEATURES = 0.05
-"""An account is unlike training's where so many of its features are: of any hundred features, some are rare."""
+ROUNDED = 1e-6
+"""As much as is lost where a profile is kept."""
+OUTSIDE_FEATURES = 2
+"""An account is unlike training's where so many of its features are. In worlds of the same making one account in fifty
+has one of a hundred features beyond what was seen, and hardly any has two."""
 ACCOUNT_SCORE, CLUSTER_SCORE = "score of accounts", "score of clusters"
 
 _LABELS = ("bad", "good")
@@ -91,13 +94,13 @@ def shifts(before: Profile, columns: Columns) -> list[Shift]:
 
 
 def outside(before: Profile, columns: Columns) -> Bools:
-    """bool[N]: accounts of which more features than OUTSIDE_FEATURES lie beyond nearly all of those in the profile."""
+    """bool[N]: accounts of which OUTSIDE_FEATURES or more lie beyond nearly all of those in the profile."""
     both = [(before[name], values) for name, values in columns.items() if name in before]
     count = np.zeros(len(both[0][1]) if both else 0, dtype=np.int32)
     for spread, values in both:
-        margin = MARGIN * (spread.high - spread.low)
+        margin = MARGIN * (spread.high - spread.low) + ROUNDED * max(abs(spread.low), abs(spread.high))
         count += (values < spread.low - margin) | (values > spread.high + margin)
-    return count > OUTSIDE_FEATURES * len(both)
+    return count >= OUTSIDE_FEATURES
 
 
 def widened(low: Floats, high: Floats, unlike: Bools, clusters: npt.NDArray[np.int32]) -> tuple[Floats, Floats]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xgboost
 
 from gnn.attributes import Attribute
+from gnn.calibrate import Platt
 from gnn.drift import ACCOUNT_SCORE, CLUSTER_SCORE, profile, to_json, watched
+from gnn.ensemble import abusive_logits, run
 from gnn.features import FEATURES
+from gnn.model import AccountNetwork
+from gnn.targets import Example
 from gnn.views import View
 
 Floats = npt.NDArray[np.float32]
@@ -21,23 +27,48 @@ def names_of(attributes: Sequence[Attribute]) -> tuple[str, ...]:
     return (*FEATURES, *(name for attribute in attributes for name in attribute.columns))
 
 
+@dataclass(frozen=True)
+class Voice:
+    """What says the scores: all networks and trees, and their calibration."""
+
+    networks: tuple[AccountNetwork, ...]
+    trees: tuple[xgboost.Booster, ...]
+    account: Platt
+    cluster: Platt
+
+    def of(self, view: View) -> tuple[Floats, Floats]:
+        """Probabilities of a view's accounts and clusters, as detection gives them at first look."""
+        raw = run(self.networks, self.trees, view.graph)
+        logits = abusive_logits(raw.kinds).mean(axis=0)
+        return self.account.probability(raw.account.mean(axis=0)), self.cluster.probability(logits)
+
+
 def reference(
-    views: Sequence[View], attributes: Sequence[Attribute], accounts: Sequence[Floats], clusters: Sequence[Floats]
+    examples: Sequence[Example], views: Sequence[View], attributes: Sequence[Attribute], voice: Voice
 ) -> dict[str, Any]:
-    """How features were spread over all examples, and the probabilities of accounts and clusters that networks gave
-    which had held them out; as a manifest keeps it. Of a network learnt in parts an account counts once a part."""
-    x = np.concatenate([view.graph.x.numpy() for view in _once(views)])
-    columns = watched(names_of(attributes), x)
+    """How features, and what the whole model says, are spread over the last look at each world, as a manifest keeps it.
+    Earlier looks are of younger logs than those that the model is to judge. A network learnt in parts is taken part by
+    part, an account that is in two of them twice."""
+    last = _last(examples)
+    chosen = _once([view for view in views if view.example in last])
+    x = np.concatenate([view.graph.x.numpy() for view in chosen])
+    accounts, clusters = zip(*map(voice.of, chosen), strict=True)
     scores = {ACCOUNT_SCORE: np.concatenate(accounts), CLUSTER_SCORE: np.concatenate(clusters)}
-    return to_json(profile(columns | scores))
+    return to_json(profile(watched(names_of(attributes), x) | scores))
+
+
+def _last(examples: Sequence[Example]) -> set[int]:
+    """Numbers of the examples that are the last look at their world."""
+    end: dict[str, int] = {}
+    for one in examples:
+        end[one.world] = max(one.network.as_of_ms, end.get(one.world, one.network.as_of_ms))
+    return {number for number, one in enumerate(examples) if one.network.as_of_ms == end[one.world]}
 
 
 def _once(views: Sequence[View]) -> list[View]:
-    """One view, or all parts of one view, of each example: what is watched is the same in all of them."""
-    first: dict[int, View] = {}
-    for view in views:
-        first.setdefault(view.example, view)
-    return [view for view in views if view is first[view.example] or _same(view, first[view.example])]
+    """Of each example the view that shows most labels, as detection sees them, or all parts of it."""
+    best = {view.example: view for view in views}
+    return [view for view in views if view is best[view.example] or _same(view, best[view.example])]
 
 
 def _same(view: View, other: View) -> bool:

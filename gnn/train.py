@@ -31,7 +31,7 @@ from gnn.group_metrics import Judged, by_group, groups_of, precision_interval
 from gnn.groups import ABUSIVE_KINDS
 from gnn.model import AccountNetwork, Shape, abusive_logit
 from gnn.network import column
-from gnn.reference import reference
+from gnn.reference import Voice, reference
 from gnn.sample import Sampling
 from gnn.sparse import device_of
 from gnn.targets import Example, outcomes_of
@@ -222,12 +222,7 @@ def _calibrated(
             "groups": by_group(rows),
             "code": code_version(),
             "network_alone": _metrics(looks, alone, account, cluster),
-            "reference": reference(
-                views,
-                attributes,
-                [account.probability(part.account) for part in held],
-                [cluster.probability(part.cluster) for part in held],
-            ),
+            "reference": reference(examples, views, attributes, Voice(networks, trees, account, cluster)),
         },
         attributes=attributes,
     )

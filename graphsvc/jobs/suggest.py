@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 FAR_APART = 0.3
 """Parts of a model that lie so far apart on one cluster disagree in a way worth telling."""
-OPEN_BITS = 0.7
-"""A verdict so open lies between odds of one to four and of four to one."""
+NEAR = (0.2, 0.8)
+"""Between odds of one to four and of four to one a verdict is open."""
 NEW = 0.9
 OPEN = "open"
 
@@ -91,7 +91,7 @@ def _told(cluster_id: str, one: Suggestion) -> Suggested:
 def _reasons(one: Suggestion) -> Iterator[str]:
     if one.high - one.low >= FAR_APART:
         yield f"Parts of the model disagree: {one.low:.0%} to {one.high:.0%}."
-    if one.doubt_bits >= OPEN_BITS:
+    if NEAR[0] <= one.probability <= NEAR[1]:
         yield "It is near the line."
     yield f"A verdict settles {one.size:,} accounts."
     if one.new >= NEW:

@@ -111,8 +111,8 @@ def test_training_is_calm_for_its_own_world_and_alarms_for_another(deployment: S
     psi = gauge("graphsvc_drift_psi", against="training", of=ACCOUNT_SCORE)
     assert psi is not None
     assert psi > 0.2
-    assert kept.unlike == 0.0, "one strange feature makes nobody unlike"
-    assert before.results.clusters["probability_low"] == after.results.clusters["probability_low"]
+    assert kept.unlike < 0.01, "one strange feature makes hardly anybody unlike"
+    assert before.results.clusters["probability"] == after.results.clusters["probability"]
 
 
 def test_accounts_unlike_training_widen_intervals_and_change_no_probability(deployment: Settings) -> None:
