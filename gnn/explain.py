@@ -26,7 +26,7 @@ LINKS_MOST = 40
 NEIGHBOURS_MOST = 8
 OTHERS_MOST = 50
 FACTS_MOST = 6
-BUDGET = 200
+BUDGET = 120
 """Sets of links that a counterfactual may try."""
 _OWN_COLUMNS = sum(len(block.names) for block in BLOCKS[:2])
 

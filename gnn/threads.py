@@ -10,6 +10,8 @@ from typing import TypeVar
 THREADS = 2
 PARTS = 16
 """More than threads, as some rows take longer than others."""
+FEW = 4_096
+"""So many rows take less time than threads do to start."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,5 +25,8 @@ def each(items: Iterable[Item], work: Callable[[Item], Result]) -> list[Result]:
 
 def in_parts(rows: int, work: Callable[[int, int], object]) -> None:
     """Calls `work(first, last)` for stretches that together are 0 to `rows`."""
+    if rows <= FEW:
+        work(0, rows)
+        return
     bounds = pairwise(rows * part // PARTS for part in range(PARTS + 1))
     each(bounds, lambda bound: work(*bound))

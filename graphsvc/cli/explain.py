@@ -36,10 +36,11 @@ def explain(
     if as_json:
         say(msgspec.json.encode(found).decode())
     else:
-        _print(found)
+        show(found)
 
 
-def _print(found: AccountSaid) -> None:
+def show(found: AccountSaid) -> None:
+    """Prints the explanation in words."""
     flagged = "flagged" if found.flagged else "not flagged"
     say(f"{found.account_id}: probability {found.probability:.3f}, {flagged}.")
     say(f"Log odds {found.log_odds:+.2f}; without any link {found.own_log_odds:+.2f}.")
