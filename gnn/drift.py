@@ -134,15 +134,16 @@ def from_json(kept: Mapping[str, Any]) -> dict[str, Spread]:
 
 
 def _spread(values: npt.NDArray[np.floating]) -> Spread:
-    edges = _edges(np.sort(values))
-    shares = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) / len(values)
-    low, high = np.quantile(values, ENDS, method="nearest")
+    ordered = np.sort(values)
+    edges = _edges(ordered)
+    shares = _shares(ordered, edges)
+    low, high = (ordered[round(end * (len(ordered) - 1))] for end in ENDS)
     return Spread(tuple(edges.tolist()), tuple(shares.tolist()), len(values), float(low), float(high))
 
 
 def _shift(name: str, before: Spread, values: npt.NDArray[np.floating], columns: int) -> Shift:
     edges = np.array(before.edges)
-    now = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) / len(values)
+    now = _shares(np.sort(values), edges)
     a = _filled(np.array(before.shares), before.count)
     b = _filled(now, len(values))
     return Shift(name, float(((b - a) * np.log(b / a)).sum()), _chance(len(edges), before.count, len(values), columns))
@@ -155,6 +156,12 @@ def _edges(ordered: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     beyond = np.searchsorted(ordered, np.unique(tenths[tenths < ordered[-1]]), side="right")
     below, above = (ordered[at].astype(np.float64) for at in (beyond - 1, beyond))
     return np.asarray((below + above) / 2)
+
+
+def _shares(ordered: npt.NDArray[np.floating], edges: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The share of sorted values in each bin."""
+    upto = np.searchsorted(ordered, edges.astype(ordered.dtype), side="right")
+    return np.diff(upto, prepend=0, append=len(ordered)) / len(ordered)
 
 
 def _filled(shares: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.float64]:
