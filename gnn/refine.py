@@ -12,13 +12,14 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from gnn.membership import FLAGGED
+from gnn.membership import FLAGGED, FLOOR
 from gnn.network import Network, column
 
 RING_MIN = 3
 """Two accounts that score high side by side are as often a household as a ring."""
-REST_MIN = 2
-"""Fewer do not make a cluster: what speaks against nearly all of its members is for the cluster's readout to weigh."""
+RING_SHARE_MAX = 0.5
+"""What speaks against most of a cluster's members is for the cluster's readout to weigh. So is what speaks a little
+less against the others than against some: to stand out, these must be among accounts that FLOOR would let go."""
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -30,11 +31,13 @@ def refined(network: Network, account: Floats, cluster: Floats) -> Ints:
     clusters, count = network.clusters, network.cluster_count
     hot = (clusters >= 0) & (account >= FLAGGED) & np.append(cluster < FLAGGED, False)[clusters]
     part = _parts(network, hot)
-    size = np.bincount(part[hot], minlength=network.account_count)
-    leaving = hot & (size[part] >= RING_MIN)
-    inside = clusters >= 0
-    left = np.bincount(clusters[inside & ~leaving], minlength=count + 1)
-    leaving &= left[clusters] >= REST_MIN
+    together = np.bincount(part[hot], minlength=network.account_count)
+    leaving = hot & (together[part] >= RING_MIN)
+    rest = (clusters >= 0) & ~leaving
+    taken, left = (np.bincount(clusters[chosen], minlength=count) for chosen in (leaving, rest))
+    speaks = np.bincount(clusters[rest], account[rest], minlength=count)
+    stands_out = (taken <= RING_SHARE_MAX * (taken + left)) & (speaks < FLOOR * left)
+    leaving &= np.append(stands_out, False)[clusters]
     _, number = np.unique(part[leaving], return_inverse=True)
     out = clusters.copy()
     out[leaving] = count + number

@@ -70,7 +70,7 @@ def test_all_commands_are_listed() -> None:
         (["train", "--device", "none"], 2, "Invalid value"),
         (["model", "show", "gnn-none"], 1, "There is no model gnn-none"),
         (["model", "compare"], 1, "There is no challenger"),
-        (["model", "promote", "shipped"], 1, "is not the challenger"),
+        (["model", "promote", "shipped"], 1, "There is no model shipped"),
         (["model", "promote", "shipped", "--force"], 2, "--reason"),
         (["model", "rollback"], 1, "No model was in use before"),
         (["query", "biggest", "--param", "nonsense"], 2, ""),

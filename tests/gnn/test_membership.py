@@ -47,7 +47,9 @@ def test_who_is_known_to_be_abusive_stays(network: Network) -> None:
 def test_an_innocent_cluster_and_one_that_would_be_empty_keep_all(network: Network) -> None:
     inside = largest(network)
     score = np.zeros(network.account_count, np.float32)
-    assert (members(network, network.clusters, score, np.full(network.cluster_count, 0.49, np.float32)) == network.clusters).all()
+    assert (
+        members(network, network.clusters, score, np.full(network.cluster_count, 0.49, np.float32)) == network.clusters
+    ).all()
     assert (members(network, network.clusters, score, flagged(network, inside[0])) == network.clusters).all()
 
 

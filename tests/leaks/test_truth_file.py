@@ -111,6 +111,7 @@ class Ground:
 def ground(made: Made, tmp_path: Path) -> Ground:
     for name in ("world", "poisoned"):
         shutil.copytree(made.folder, tmp_path / name)
+        (tmp_path / name / "table.csv").write_text("customer,email\na1,one@example.com\na2,two@example.com\n")
     (tmp_path / "shown").mkdir()
     (tmp_path / "poisoned" / "truth.csv").unlink()
     (tmp_path / "poisoned" / "truth.csv").mkdir()
@@ -127,6 +128,8 @@ def test_evaluate_alone_reads_the_truth(ground: Ground) -> None:
         [world, "simulate", "other", "--accounts", "60", "--days", "3"],
         [world, "train", "--simulated", "--worlds", "plain", "--seeds", "1", "--accounts", "200", "--days", "7"],
         [world, "query", "biggest"],
+        [world, "model", "list"],
+        [world, "import", "table.csv", "--infer"],
         [world, "keys", "create", "somebody"],
         [shown, "demo", "--no-serve", "--accounts", "200"],
         [world, "evaluate", "--truth", "truth.csv", "--json"],
@@ -178,7 +181,7 @@ def test_every_command_is_watched() -> None:
     names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     names |= {group.name or "" for group in app.registered_groups}
     assert isinstance(app, typer.Typer)
-    watched = {"ingest", "detect", "simulate", "train", "query", "keys", "evaluate"}
+    watched = {"ingest", "import", "detect", "simulate", "train", "model", "query", "keys", "evaluate", "explain"}
     assert names == watched | STARTED | NO_DATA
 
 
@@ -195,14 +198,18 @@ def test_only_evaluation_knows_the_name_of_the_file() -> None:
     }
 
 
-def test_only_evaluation_and_its_command_import_the_reader() -> None:
+def test_only_evaluation_and_its_commands_import_it() -> None:
+    """`model` compares models by labels, with the figures of evaluation and without a truth file."""
     importing = {
         path.relative_to(SOURCE).as_posix()
         for package in ("graphsvc", "gnn")
         for path in sorted((SOURCE / package).rglob("*.py"))
         if any(name.startswith("graphsvc.evaluation") for name in imports(ast.parse(path.read_text(encoding="utf-8"))))
     }
-    assert {name for name in importing if not name.startswith("graphsvc/evaluation/")} <= {"graphsvc/cli/evaluate.py"}
+    assert {name for name in importing if not name.startswith("graphsvc/evaluation/")} <= {
+        "graphsvc/cli/evaluate.py",
+        "graphsvc/cli/model.py",
+    }
 
 
 def texts(tree: ast.Module) -> list[str]:
