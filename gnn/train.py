@@ -259,12 +259,15 @@ def _head(
 def _window(examples: Sequence[Example]) -> dict[str, int]:
     moments = [example.network.as_of_ms for example in examples]
     accounts = sum(example.network.account_count for example in examples)
+    labels: dict[str, int] = {}
+    for example in examples:
+        labels[example.world] = max(labels.get(example.world, 0), example.outcomes.num_rows)
     return {
         "first_as_of_ms": min(moments),
         "last_as_of_ms": max(moments),
         "networks": len(moments),
         "accounts": accounts,
-        "labels": max(example.outcomes.num_rows for example in examples),
+        "labels": sum(labels.values()),
         "labels_until_ms": max(_last_label_ms(example) for example in examples),
     }
 
