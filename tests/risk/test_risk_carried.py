@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_what_each_carries_is_what_the_score_loses_without_it(
     expected = sorted(odds - left({place}) for place in strong)
     assert sorted(item.log_odds or 0.0 for item in said.items) == pytest.approx(expected, abs=2e-3)
     everything = left(set(range(len(now.types))))
-    assert log_odds(said.probability_alone) == pytest.approx(everything, abs=2e-2)
+    assert said.probability_alone == pytest.approx(1.0 / (1.0 + math.exp(-everything)), abs=2e-6)
     sets = [set(some) for size in range(len(strong) + 1) for some in combinations(strong, size)]
     enough = [len(some) for some in sets if left(some) < 0.0]
     margin = min((abs(left(some)) for some in sets), default=1.0)
