@@ -59,6 +59,16 @@ class Raw:
     state: Floats
     trees: Floats
 
+    @property
+    def account_logit(self) -> Floats:
+        """float32[N]: the mean of what all say of each account."""
+        return np.asarray(self.account.mean(axis=0))
+
+    @property
+    def cluster_logit(self) -> Floats:
+        """float32[C]: the mean of their log odds that each cluster is abusive."""
+        return np.asarray(abusive_logits(self.kinds).mean(axis=0))
+
 
 def run(networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster, ...], graph: Graph) -> Raw:
     """Forward passes without gradients; one network at a time, so that memory stays that of one. Without trees, the

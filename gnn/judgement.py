@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xgboost
 
-from gnn.ensemble import Model, abusive_logits, run
+from gnn.ensemble import Model, run
 from gnn.network import Network
 from gnn.predict import graph_of
 from gnn.trees import tree_logits
@@ -49,10 +49,7 @@ def by_network(model: Model, network: Network) -> Judgement:
 
 def _by(model: Model, trees: tuple[xgboost.Booster, ...], network: Network) -> Judgement:
     raw = run(model.networks, trees, graph_of(model, network))
-    return Judgement(
-        model.account.probability(raw.account.mean(axis=0)),
-        model.cluster.probability(abusive_logits(raw.kinds).mean(axis=0)),
-    )
+    return Judgement(model.account.probability(raw.account_logit), model.cluster.probability(raw.cluster_logit))
 
 
 def cluster_means(values: Floats, clusters: npt.NDArray[np.int32], count: int) -> Floats:

@@ -52,7 +52,7 @@ def predict(model: Model, network: Network, seen: Callable[[Floats], None] = lam
     graph = graph_of(model, network)
     seen(graph.x.numpy())
     raw = run(model.networks, model.trees, graph)
-    account = model.account.probability(raw.account.mean(axis=0))
+    account = model.account.probability(raw.account_logit)
     clusters, kinds = _second_look(model, network, raw, account)
     logits = abusive_logits(kinds)
     mean = logits.mean(axis=0)
@@ -72,7 +72,7 @@ def predict(model: Model, network: Network, seen: Callable[[Floats], None] = lam
 
 def _second_look(model: Model, network: Network, raw: Raw, account: Floats) -> tuple[npt.NDArray[np.int32], Floats]:
     """Clusters int32[N] with those that are taken out of one, see gnn.refine, and kind logits float32[K, C, 9]."""
-    clusters = refined(network, account, model.cluster.probability(abusive_logits(raw.kinds).mean(axis=0)))
+    clusters = refined(network, account, model.cluster.probability(raw.cluster_logit))
     if clusters.max(initial=-1) < network.cluster_count:
         return clusters, raw.kinds
     pairs = sum(

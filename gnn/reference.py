@@ -13,7 +13,7 @@ import xgboost
 from gnn.attributes import Attribute
 from gnn.calibrate import Platt
 from gnn.drift import ACCOUNT_SCORE, CLUSTER_SCORE, profile, to_json, watched
-from gnn.ensemble import abusive_logits, run
+from gnn.ensemble import run
 from gnn.features import FEATURES
 from gnn.model import AccountNetwork
 from gnn.targets import Example
@@ -39,8 +39,7 @@ class Voice:
     def of(self, view: View) -> tuple[Floats, Floats]:
         """Probabilities of a view's accounts and clusters, as detection gives them at first look."""
         raw = run(self.networks, self.trees, view.graph)
-        logits = abusive_logits(raw.kinds).mean(axis=0)
-        return self.account.probability(raw.account.mean(axis=0)), self.cluster.probability(logits)
+        return self.account.probability(raw.account_logit), self.cluster.probability(raw.cluster_logit)
 
 
 def reference(
