@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     token_key: SecretStr | None = Field(
         None, description="Key of the identifier tokens, 64 hex digits; else a 0600 file."
     )
+    policy: Path | None = Field(
+        None, description="The policy of risk answers; unset: policy.toml of the data folder, else the shipped one."
+    )
     asn_table: Path | None = Field(None, description="CSV `network,asn,name,kind` in place of the shipped table.")
     neo4j_uri: str | None = Field(None, description="A Neo4j 5 to use; unset: the embedded server. `off`: none.")
     neo4j_user: str = "neo4j"
@@ -103,6 +106,11 @@ class Places:
     @property
     def cases(self) -> Path:
         return self.root / "cases.sqlite"
+
+    @property
+    def policy(self) -> Path:
+        """The deployment's own policy of risk answers, where it has one (docs/policy.md)."""
+        return self.root / "policy.toml"
 
     @property
     def models(self) -> Path:
