@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import queue
-import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import structlog
 from prometheus_client import Counter
 
 from graphsvc.cases.database import CasesDatabase
-from graphsvc.errors import NotFound
+from graphsvc.errors import NotFound, Unavailable
 
 log = structlog.get_logger("assessments")
 DROPPED = Counter("graphsvc_assessments_dropped_total", "Assessments that could not be remembered")
@@ -34,12 +33,31 @@ CREATE TABLE IF NOT EXISTS assessment_outcomes (
     assessment_id TEXT NOT NULL, outcome TEXT NOT NULL, told_ms INTEGER NOT NULL,
     PRIMARY KEY (assessment_id, outcome)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS assessment_facts (
+    assessment_id TEXT PRIMARY KEY, channel TEXT NOT NULL, listed TEXT NOT NULL, graded_action TEXT NOT NULL,
+    held_out INTEGER NOT NULL, shadow_actions TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+"""Most assessments have none of these facts, and then no row of them."""
+FACTS = ("", "", "", 0, "{}")
+PLAIN = 10
+"""So many fields of a row come before those facts."""
+QUERY = """
+    SELECT a.*, coalesce(f.channel, ''), coalesce(f.listed, ''), coalesce(f.graded_action, ''),
+        coalesce(f.held_out, 0), coalesce(f.shadow_actions, '{}')
+    FROM assessments AS a LEFT JOIN assessment_facts AS f ON f.assessment_id = a.id
 """
 
 
 @dataclass(frozen=True)
 class AssessmentRow:
-    """`degraded_reasons` are separated by spaces; `event_type` is "account" where there was no event."""
+    """`degraded_reasons` are separated by spaces; `event_type` is "account" where there was no event.
+
+    `channel` is the event's; `listed` names the lists that counted (allow or block, and watch), separated by spaces;
+    `graded_action` is the policy's before lists and holdout, "" where that is what was recommended; `held_out` is 1
+    where the account was let through to measure false positives; `shadow_actions` is a JSON object of the actions that
+    shadow rules would have graded, by their names.
+    """
 
     id: str
     account_id: str
@@ -51,6 +69,11 @@ class AssessmentRow:
     policy_version: str
     degraded_reasons: str
     made_ms: int
+    channel: str = ""
+    listed: str = ""
+    graded_action: str = ""
+    held_out: int = 0
+    shadow_actions: str = "{}"
 
 
 class AssessmentStore:
@@ -61,37 +84,50 @@ class AssessmentStore:
 
     def keep(self, rows: Sequence[AssessmentRow]) -> None:
         """All of them in one transaction."""
-        connection = self._database.connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            query = "INSERT OR IGNORE INTO assessments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            connection.executemany(query, [astuple(row) for row in rows])
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        values = [astuple(row) for row in rows]
+        facts = [(one[0], *one[PLAIN:]) for one in values if one[PLAIN:] != FACTS]
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO assessments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [one[:PLAIN] for one in values],
+            )
+            connection.executemany("INSERT OR IGNORE INTO assessment_facts VALUES (?, ?, ?, ?, ?, ?)", facts)
 
     def forget(self, before_ms: int) -> None:
         """Removes the assessments made before a moment."""
-        self._database.connection.execute("DELETE FROM assessments WHERE made_ms < ?", (before_ms,))
+        with self._database.transaction() as connection:
+            query = "DELETE FROM assessment_facts WHERE assessment_id IN (SELECT id FROM assessments WHERE made_ms < ?)"
+            connection.execute(query, (before_ms,))
+            connection.execute("DELETE FROM assessments WHERE made_ms < ?", (before_ms,))
+
+    def history(self, since_ms: int, until_ms: int) -> Iterator[AssessmentRow]:
+        """The assessments remembered from one moment on and before another, oldest first."""
+        query = f"{QUERY} WHERE made_ms >= ? AND made_ms < ? ORDER BY made_ms, id"
+        for row in self._database.run(query, (since_ms, until_ms)):
+            yield AssessmentRow(*row)
 
     def find(self, assessment_id: str) -> AssessmentRow:
-        """Raises NotFound."""
-        query = "SELECT * FROM assessments WHERE id = ?"
-        row = self._database.connection.execute(query, (assessment_id,)).fetchone()
+        """Raises NotFound, and Unavailable where the database cannot be read now."""
+        row = self._database.run(f"{QUERY} WHERE id = ?", (assessment_id,)).fetchone()
         if row is None:
             raise NotFound("There is no assessment of that id.", hint="Assessments are remembered for 30 days.")
         return AssessmentRow(*row)
 
-    def add_outcome(self, assessment_id: str, outcome: str, told_ms: int) -> None:
-        """The same outcome again changes nothing."""
-        query = "INSERT OR IGNORE INTO assessment_outcomes VALUES (?, ?, ?)"
-        self._database.connection.execute(query, (assessment_id, outcome, told_ms))
+    def add_outcome(self, assessment_id: str, outcome: str, told_ms: int) -> int:
+        """Returns when this outcome was first told: the same again changes nothing."""
+        self._database.run(
+            "INSERT OR IGNORE INTO assessment_outcomes VALUES (?, ?, ?)", (assessment_id, outcome, told_ms)
+        )
+        return dict(self.told(assessment_id))[outcome]
+
+    def told(self, assessment_id: str) -> list[tuple[str, int]]:
+        """Outcomes with the moments in which they were first told, in that order."""
+        query = "SELECT outcome, told_ms FROM assessment_outcomes WHERE assessment_id = ? ORDER BY told_ms, outcome"
+        return self._database.run(query, (assessment_id,)).fetchall()
 
     def outcomes(self, assessment_id: str) -> list[str]:
         """Outcomes told, in the order of telling."""
-        query = "SELECT outcome FROM assessment_outcomes WHERE assessment_id = ? ORDER BY told_ms, outcome"
-        return [row[0] for row in self._database.connection.execute(query, (assessment_id,))]
+        return [outcome for outcome, _ in self.told(assessment_id)]
 
 
 class AssessmentLog:
@@ -155,8 +191,8 @@ class AssessmentLog:
                 self._store.keep(rows)
                 self._forget()
                 break
-            except sqlite3.Error as error:
-                log.warning("assessments_not_written", error=type(error).__name__)
+            except Unavailable as error:
+                log.warning("assessments_not_written", reason=str(error))
                 if self._stopping.wait(RETRY_S):
                     DROPPED.inc(len(rows))
                     break

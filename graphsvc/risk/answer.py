@@ -76,16 +76,20 @@ class RiskCluster(Struct, frozen=True):
 
 
 class Assessment(Struct, frozen=True):
-    """`graph_as_of` is the moment of the last detection (RFC 3339), null before the first one."""
+    """`graph_as_of` is the moment of the last detection (RFC 3339), null before the first one. `held_out`: the account
+    is let through although it would be challenged or denied, so that false positives can be measured; its outcome is
+    worth telling. `policy_version` is the policy's name and a hash of its content."""
 
     assessment_id: str
     account_id: str
     probability: float
     risk_level: RiskLevel
     recommended_action: Action
+    held_out: bool
     reasons: tuple[Reason, ...]
     cluster: RiskCluster | None
     model_version: str
+    policy_version: str
     graph_as_of: str | None
     degraded: bool
     degraded_reasons: tuple[str, ...]

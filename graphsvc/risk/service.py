@@ -6,7 +6,6 @@ import gc
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import Settings
 from graphsvc.errors import Conflict, GraphsvcError, NotFound, Unavailable
 from graphsvc.events.arrive import Arrival, now_ms
-from graphsvc.events.record import LabelRecord, Record
+from graphsvc.events.record import Record
 from graphsvc.events.types import Event
 from graphsvc.ledger import open_ledger
 from graphsvc.ledger.accept import KNOWN_OTHERWISE
@@ -30,12 +29,15 @@ from graphsvc.risk.answer import Assessment, Carried, Outcome
 from graphsvc.risk.backlog import Backlog, lose
 from graphsvc.risk.base import empty_base
 from graphsvc.risk.carried import carried
+from graphsvc.risk.decide import Decider, Recommendation
 from graphsvc.risk.follow import BATCH_RECORDS, FAR_RECORDS, follow, make_index
 from graphsvc.risk.index import Index, Look
 from graphsvc.risk.keys import account_key
 from graphsvc.risk.labels import LabelBook
+from graphsvc.risk.listed import Lists
 from graphsvc.risk.loops import Loop
-from graphsvc.risk.policy import ACCOUNT, Policy
+from graphsvc.risk.outcomes import Outcomes, Told
+from graphsvc.risk.policy import ACCOUNT
 from graphsvc.risk.reasons import cluster_of, reasons_of
 from graphsvc.risk.recorder import Recorder
 from graphsvc.risk.score import Scorer, load_scorer, network_probability, stranger, with_label
@@ -49,7 +51,6 @@ BUSY_MS = 50
 """So long an answer waits for another process that writes to the ledger."""
 BEHIND_S = 2.0
 """An index that did not reach the ledger's end for so long is behind."""
-OUTCOME_SOURCE = "outcome"
 SECONDS = Histogram(
     "graphsvc_risk_assess_seconds",
     "Time to assess, the flush of the ledger included",
@@ -90,9 +91,10 @@ class RiskService:
         self._tables = LinkTables(places.links)
         self._results_path = places.results
         self._results = ResultsReader(places.results)
-        self._policy = Policy.load()
+        self._decider = Decider(settings)
         self._store = AssessmentStore(places.cases)
         self._log = AssessmentLog(self._store)
+        self._outcomes = Outcomes(settings, self._store, self._log, lambda: self._tail.wake())
         scorer, problem = load_scorer(model_folder())
         self._state = _State(Index(empty_base(stranger(scorer)), LabelBook(), 0), scorer, problem, built=False)
         self._source: tuple[object, ...] = ()
@@ -106,6 +108,7 @@ class RiskService:
     def start(self) -> None:
         """Starts the background threads."""
         self._log.start()
+        self._decider.start()
         for loop in (self._prober, self._refresher, self._tail, self._retrier):
             loop.start()
 
@@ -113,6 +116,7 @@ class RiskService:
         """Ends the background threads; what was assessed is remembered when this returns."""
         for loop in (self._retrier, self._tail, self._refresher, self._prober):
             loop.stop()
+        self._decider.stop()
         self._backlog.close()
         self._log.stop()
         self._reading.close()
@@ -133,6 +137,7 @@ class RiskService:
             "model": state.model_problem or "ok",
             "detection": "ok" if state.index.base.as_of_ms is not None else "no detection has run yet",
             "graph": "ok" if self._graph_up else "not reachable",
+            **self._decider.states(),
         }
 
     def assess_event(self, event: Event, record: bool) -> Assessment:
@@ -146,7 +151,9 @@ class RiskService:
         look = state.index.look(account, draft.record.identifiers)
         probability = network_probability(look, state.scorer)
         recorded = not record or self._record(draft, account, probability)
-        assessment = self._answer(event.account_id, event.type, look, probability, state, started_s, recorded)
+        assessment = self._answer(
+            event.account_id, event.type, look, probability, state, started_s, recorded, draft.record
+        )
         SECONDS.labels(str(record).lower()).observe(time.perf_counter() - started_s)
         return assessment
 
@@ -171,19 +178,14 @@ class RiskService:
         state = self._state
         return carried(self._look(state, account_id), state.scorer)
 
-    def outcome(self, assessment_id: str, outcome: Outcome) -> None:
-        """What became of an assessed account: abusive and benign become a label. Raises NotFound."""
-        row = self._log.find(assessment_id)
-        if outcome.value in self._store.outcomes(assessment_id):
-            return
-        told_ms = now_ms()
-        if outcome in (Outcome.ABUSIVE, Outcome.BENIGN):
-            label = LabelRecord(row.account_id, outcome.value, told_ms, OUTCOME_SOURCE, received_ms=told_ms)
-            # One that waits its turn, unlike the connection that answers write with.
-            with closing(open_ledger(self._settings)) as ledger:
-                ledger.append_labels([label])
-            self._tail.wake()
-        self._store.add_outcome(assessment_id, outcome.value, told_ms)
+    def outcome(self, assessment_id: str, outcome: Outcome) -> Told:
+        """What became of an assessed account: abusive and benign become a label. Raises NotFound, Unavailable."""
+        return self._outcomes.tell(assessment_id, outcome)
+
+    @property
+    def lists(self) -> Lists:
+        """The lists that answers go by."""
+        return self._decider.lists
 
     def observe(self, drafts_offset: int) -> None:
         """Counts records that were appended by others, up to this offset where it is near, else as soon as can be."""
@@ -240,26 +242,29 @@ class RiskService:
         state: _State,
         started_s: float,
         recorded: bool,
+        record: Record | None = None,
     ) -> Assessment:
         final = round(with_label(probability, look), 6)
-        level, action = self._policy.decide(event_type, final)
+        said = self._decider.decide(account_id, event_type, final, record)
         degraded = self._degraded(state, recorded)
         as_of_ms = state.index.base.as_of_ms
         assessment = Assessment(
             assessment_id=f"as_{secrets.token_hex(12)}",
             account_id=account_id,
             probability=final,
-            risk_level=level,
-            recommended_action=action,
-            reasons=reasons_of(look),
+            risk_level=said.level,
+            recommended_action=said.action,
+            held_out=said.held_out,
+            reasons=(*reasons_of(look), *said.listed.reasons()),
             cluster=cluster_of(look, state.index.base),
             model_version=state.scorer.version,
+            policy_version=said.policy_version,
             graph_as_of=_rfc3339(as_of_ms) if as_of_ms is not None else None,
             degraded=bool(degraded),
             degraded_reasons=degraded,
             latency_ms=round((time.perf_counter() - started_s) * 1000, 3),
         )
-        self._log.add(_row(assessment, event_type, self._policy.version))
+        self._log.add(_row(assessment, event_type, said))
         return assessment
 
     def _degraded(self, state: _State, recorded: bool) -> tuple[str, ...]:
@@ -269,6 +274,7 @@ class RiskService:
             ("no_detection", state.index.base.as_of_ms is None),
             ("index_behind", self._behind(state)),
             ("not_recorded", not recorded),
+            *self._decider.missing(),
         )
         return tuple(reason for reason, true in tests if true)
 
@@ -333,7 +339,7 @@ def _mark(path: Path) -> tuple[int, int] | None:
     return seen.st_ino, seen.st_mtime_ns
 
 
-def _row(assessment: Assessment, event_type: str, policy_version: str) -> AssessmentRow:
+def _row(assessment: Assessment, event_type: str, said: Recommendation) -> AssessmentRow:
     return AssessmentRow(
         id=assessment.assessment_id,
         account_id=assessment.account_id,
@@ -342,9 +348,10 @@ def _row(assessment: Assessment, event_type: str, policy_version: str) -> Assess
         risk_level=assessment.risk_level,
         recommended_action=assessment.recommended_action,
         model_version=assessment.model_version,
-        policy_version=policy_version,
+        policy_version=assessment.policy_version,
         degraded_reasons=" ".join(assessment.degraded_reasons),
         made_ms=now_ms(),
+        **said.facts(),
     )
 
 

@@ -79,7 +79,15 @@ def test_risk_answers_for_a_signup_that_is_in_no_graph_yet(api: Served) -> None:
     clean = login(type="signup", account_id="newcomer-2", ip="8.8.4.4", signup={"email": "someone@new.example"})
     good = api.client.post("/v1/risk", json={"event": clean, "record": False}).json()
     expected = {"assessment_id", "account_id", "probability", "risk_level", "recommended_action", "reasons", "cluster"}
-    expected |= {"model_version", "graph_as_of", "degraded", "degraded_reasons", "latency_ms"}
+    expected |= {
+        "model_version",
+        "policy_version",
+        "held_out",
+        "graph_as_of",
+        "degraded",
+        "degraded_reasons",
+        "latency_ms",
+    }
     assert set(bad) == set(good) == expected
     assert bad["probability"] > 2 * good["probability"]
     assert good["recommended_action"] == "allow"

@@ -168,7 +168,7 @@ def test_what_is_missing_is_said(deployment: Deployment, tmp_path: Path) -> None
     assert answer.degraded_reasons == ("model_missing", "graph_unavailable", "no_detection")
     assert answer.model_version == "rule-1"
     assert answer.reasons[0].shared_with == 1
-    assert set(service.states()) == {"index", "model", "detection", "graph"}
+    assert set(service.states()) == {"index", "model", "detection", "graph", "policy", "lists"}
     version = write_head(tmp_path / "none")
     wait_for(lambda: deployment.assess(deployment.event("c"), record=False).model_version == version)
 

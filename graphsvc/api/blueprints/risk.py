@@ -7,6 +7,7 @@ from typing import Any
 import flask
 from msgspec import Struct
 
+from graphsvc.api.answers import rfc3339
 from graphsvc.api.idempotent import once
 from graphsvc.api.operation import Operation, json_body, operation
 from graphsvc.api.services import services
@@ -34,9 +35,23 @@ class OutcomeRequest(Struct, frozen=True):
     outcome: Outcome
 
 
+class Opposite(Struct, frozen=True):
+    """A label of the account that says the opposite of what was told now."""
+
+    verdict: str
+    source: str
+    decided_at: str
+
+
 class Done(Struct, frozen=True):
+    """`told_at`: when it was told first; the same of the same assessment again changes nothing. `contradicts`: of each
+    source the last label of the account, where it says the opposite. Of the source "outcome" the later label counts;
+    between sources the more confident one, and of equals the later."""
+
     assessment_id: str
     outcome: Outcome
+    told_at: str
+    contradicts: list[Opposite]
 
 
 @operation(
@@ -67,7 +82,7 @@ def post_risk() -> Any:
         "risk",
         Done,
         body=(OutcomeRequest,),
-        problems=(400, 404, 415, 422),
+        problems=(400, 404, 413, 415, 422, 503),
     ),
 )
 def post_outcome(assessment_id: str) -> Done:
@@ -78,8 +93,9 @@ def post_outcome(assessment_id: str) -> Done:
     except ValueError:
         names = ", ".join(one.value for one in Outcome)
         raise Rejected("invalid", f"An outcome is one of {names}.", "/outcome") from None
-    services().risk.outcome(assessment_id, outcome)
-    return Done(assessment_id, outcome)
+    told = services().risk.outcome(assessment_id, outcome)
+    against = [Opposite(one.verdict, one.source, rfc3339(one.decided_ms)) for one in told.against]
+    return Done(assessment_id, outcome, rfc3339(told.told_ms), against)
 
 
 def _assess(risk: RiskService, body: object) -> Assessment:

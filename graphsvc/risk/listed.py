@@ -1,0 +1,139 @@
+"""The lists in memory: which entries count for an account and its identifiers at a moment, in microseconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from graphsvc.cases.lists import Entry, ListName, ListStore
+from graphsvc.events.record import Identifier
+from graphsvc.risk.answer import Reason
+from graphsvc.risk.policy.verdict import Decided, Standing
+from graphsvc.risk.reasons import SHARES
+
+K = TypeVar("K")
+STALE_S = 5.0
+"""Lists that could not be read for so long may lack what was decided since."""
+
+
+class Hit(NamedTuple):
+    """One that counts: the list, and the type of the identifier, or None where the account itself is on it."""
+
+    list: ListName
+    identifier_type: str | None
+
+
+class Listed(NamedTuple):
+    """What lists make of an account, and by which entries."""
+
+    standing: Standing
+    hits: tuple[Hit, ...]
+
+    def reasons(self) -> list[Reason]:
+        """In words; they carry no bits, as they are decisions and no evidence."""
+        return [_reason(hit) for hit in self.hits]
+
+
+NOT_LISTED = Listed(Standing(), ())
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Entries by what they are about."""
+
+    accounts: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    identifiers: dict[Identifier, tuple[Entry, ...]] = field(default_factory=dict)
+
+
+class Lists:
+    """Any thread may `look` at any time; `refresh` reads what changed since the last call."""
+
+    def __init__(self, store: ListStore) -> None:
+        self._store = store
+        self._tables = _Tables()
+        self._revision = 0
+        self._refreshing = threading.Lock()
+        self._read_s: float | None = None
+
+    @property
+    def stale(self) -> bool:
+        """Whether entries may be missing, as the database could not be read."""
+        return self._read_s is None or time.monotonic() - self._read_s > STALE_S
+
+    def refresh(self) -> None:
+        """Takes in what any process changed. Raises Unavailable, and then keeps what it has."""
+        with self._refreshing:
+            started_s = time.monotonic()
+            revision, changed = self._store.changed_since(self._revision)
+            if changed:
+                self._tables = _with(self._tables, changed, int(time.time() * 1000))
+            self._revision, self._read_s = revision, started_s
+
+    def look(self, account_id: str, identifiers: Sequence[Identifier], at_ms: int) -> Listed:
+        """What counts for an account with these identifiers at hand."""
+        tables = self._tables
+        accounts = [Hit(one.list, None) for one in tables.accounts.get(account_id, ()) if one.counts(at_ms)]
+        others = _hits((tables.identifiers.get(one, ()) for one in identifiers), at_ms)
+        return weigh(accounts, others) if accounts or others else NOT_LISTED
+
+
+def weigh(accounts: Iterable[Hit], identifiers: Iterable[Hit]) -> Listed:
+    """Which entries decide: one of the account itself before one of an identifier, and block before allow where both
+    are of one sort. Watch counts beside either, only not of an identifier where the account itself is to be allowed."""
+    own, others = set(accounts), set(identifiers)
+    for hits in (own, others):
+        for name in ("block", "allow"):
+            deciding = [hit for hit in hits if hit.list == name]
+            if deciding:
+                watching = [] if name == "block" else _watching(own, set() if hits is own else others)
+                return _listed(name, [*deciding, *watching], bool(watching))
+    watching = _watching(own, others)
+    return _listed("", watching, bool(watching))
+
+
+def _watching(own: set[Hit], others: set[Hit]) -> list[Hit]:
+    return [hit for hit in (*own, *others) if hit.list == "watch"]
+
+
+def _listed(decided: Decided, hits: list[Hit], watched: bool) -> Listed:
+    order = ("block", "allow", "watch")
+    hits.sort(key=lambda hit: (order.index(hit.list), hit.identifier_type or ""))
+    return Listed(Standing(decided, watched), tuple(hits))
+
+
+def _hits(found: Iterable[tuple[Entry, ...]], at_ms: int) -> set[Hit]:
+    return {
+        Hit(one.list, one.target.identifier.type)
+        for entries in found
+        for one in entries
+        if one.target.identifier is not None and one.counts(at_ms)
+    }
+
+
+def _reason(hit: Hit) -> Reason:
+    kind = hit.identifier_type
+    what = "the account" if kind is None else SHARES.get(kind, f"its {kind.replace('_', ' ')}")
+    return Reason(f"list_{hit.list}", f"{what} is on the {hit.list} list", 0.0, kind, 0, 0)
+
+
+def _with(tables: _Tables, changed: Iterable[Entry], now_ms: int) -> _Tables:
+    """The tables with these entries as they are now; those that can never count again are left out."""
+    new = _Tables(dict(tables.accounts), dict(tables.identifiers))
+    for entry in changed:
+        account, identifier = entry.target.account_id, entry.target.identifier
+        if account is not None:
+            _put(new.accounts, account, entry, now_ms)
+        if identifier is not None:
+            _put(new.identifiers, identifier, entry, now_ms)
+    return new
+
+
+def _put(table: dict[K, tuple[Entry, ...]], key: K, entry: Entry, now_ms: int) -> None:
+    rest = tuple(one for one in table.pop(key, ()) if one.id != entry.id)
+    over = entry.removed_ms is not None or (entry.expires_ms is not None and entry.expires_ms <= now_ms)
+    kept = rest if over else (*rest, entry)
+    if kept:
+        table[key] = kept

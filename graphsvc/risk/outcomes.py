@@ -1,0 +1,71 @@
+"""What became of assessed accounts: abusive and benign become labels of a source of their own, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+
+from prometheus_client import Counter
+
+from graphsvc.cases.assessments import AssessmentLog, AssessmentStore
+from graphsvc.config import Settings
+from graphsvc.events.arrive import now_ms
+from graphsvc.events.record import LabelRecord
+from graphsvc.ledger import open_ledger
+from graphsvc.risk.answer import Outcome
+
+SOURCE = "outcome"
+LABELS = (Outcome.ABUSIVE, Outcome.BENIGN)
+BUSY_MS = 1_000
+"""So long a label waits for another process that writes to the ledger; then the caller is asked to come again."""
+OUTCOMES = Counter("graphsvc_risk_outcomes_total", "Outcomes told", ["outcome", "contradicts"])
+
+
+@dataclass(frozen=True)
+class Told:
+    """An outcome as it is known: when it was first told, and the labels in force that say the opposite."""
+
+    outcome: Outcome
+    told_ms: int
+    against: tuple[LabelRecord, ...]
+
+
+class Outcomes:
+    """`counted` is called when a label was appended."""
+
+    def __init__(
+        self, settings: Settings, store: AssessmentStore, log: AssessmentLog, counted: Callable[[], None]
+    ) -> None:
+        self._settings, self._store, self._log, self._counted = settings, store, log, counted
+
+    def tell(self, assessment_id: str, outcome: Outcome) -> Told:
+        """Takes an outcome; the same of the same assessment again changes nothing.
+
+        Raises NotFound, and Unavailable where it cannot be kept now: to tell it again then completes it.
+        """
+        row = self._log.find(assessment_id)
+        # Its moment is kept before the label is made, so that whoever comes again makes the same label, not another.
+        told_ms = self._store.add_outcome(assessment_id, outcome.value, now_ms())
+        against: tuple[LabelRecord, ...] = ()
+        if outcome in LABELS:
+            label = LabelRecord(row.account_id, outcome.value, told_ms, SOURCE, received_ms=now_ms())
+            against = self._append(label)
+        OUTCOMES.labels(outcome.value, str(bool(against)).lower()).inc()
+        return Told(outcome, told_ms, against)
+
+    def _append(self, label: LabelRecord) -> tuple[LabelRecord, ...]:
+        """Appends the label where it is not there, and returns those against it."""
+        with closing(open_ledger(self._settings, BUSY_MS)) as ledger:
+            if ledger.append_labels([label]):
+                self._counted()
+            return _against(label, ledger.labels_of(label.account_id))
+
+
+def _against(label: LabelRecord, known: Iterable[LabelRecord]) -> tuple[LabelRecord, ...]:
+    """Of each source the label decided last, this one left aside, where it says the opposite."""
+    latest: dict[str, LabelRecord] = {}
+    for one in sorted(known, key=lambda one: one.decided_ms):
+        if (one.source, one.decided_ms, one.verdict) != (label.source, label.decided_ms, label.verdict):
+            latest[one.source] = one
+    return tuple(one for one in latest.values() if one.verdict != label.verdict)
