@@ -1,10 +1,9 @@
-"""Accounts and identifiers as 64-bit keys: compact to keep, quick to find, and of no use outside this process."""
+"""Accounts and identifiers as 64-bit keys: compact to keep, quick to find, and of no use to whoever lacks the seed."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,11 +11,21 @@ import numpy.typing as npt
 import pyarrow as pa
 from numba import njit
 
+from graphsvc.config import Settings
+from graphsvc.events.tokens import Tokeniser, load_key
+
 Keys64 = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 ABSENT = -1
-_SEED = np.array([secrets.randbits(64)], dtype=np.uint64)
-"""Of this process alone, so that nobody can choose a mail domain whose key is that of another identifier."""
+SEED = secrets.randbits(64)
+"""Of this process alone; processes that share a base have that of their deployment. Nobody can choose a mail domain
+whose key is that of another identifier."""
+_ALL = 2**64 - 1
+
+
+def seed_of(settings: Settings) -> int:
+    """The seed of a deployment, from its token key."""
+    return int.from_bytes(Tokeniser(load_key(settings)).derived_key("index")[:8], "little")
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -32,55 +41,36 @@ def _hash(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], seeds: Ke
         out[row] = key ^ (key >> np.uint64(31))
 
 
-def account_key(account_id: str) -> int:
-    return int(_of_texts([account_id], _SEED)[0])
+def account_key(account_id: str, seed: int = SEED) -> int:
+    return int(_of_texts([account_id], np.array([seed], dtype=np.uint64))[0])
 
 
-def identifier_keys(types: Sequence[str], ids: Sequence[str]) -> Keys64:
+def account_keys(account_ids: Sequence[str], seed: int = SEED) -> Keys64:
+    """A key for each account, uint64[n]."""
+    return _of_texts(account_ids, np.full(len(account_ids), seed, dtype=np.uint64))
+
+
+def identifier_keys(types: Sequence[str], ids: Sequence[str], seed: int = SEED) -> Keys64:
     """A key for each identifier, uint64[n]."""
-    return _of_texts(ids, np.array([_seed_of(name) for name in types], dtype=np.uint64))
+    return _of_texts(ids, np.array([_seed_of(name, seed) for name in types], dtype=np.uint64))
 
 
-def account_column_keys(account_ids: pa.ChunkedArray | pa.Array) -> Keys64:
+def account_column_keys(account_ids: pa.ChunkedArray | pa.Array, seed: int = SEED) -> Keys64:
     """`account_key` of each row of a string column."""
-    return _of_column(account_ids, np.broadcast_to(_SEED, len(account_ids)))
+    return _of_column(account_ids, np.broadcast_to(np.uint64(seed), len(account_ids)))
 
 
-def identifier_column_keys(type_code: npt.NDArray[np.int16], type_names: Sequence[str], ids: pa.ChunkedArray) -> Keys64:
+def identifier_column_keys(
+    type_code: npt.NDArray[np.int16], type_names: Sequence[str], ids: pa.ChunkedArray, seed: int = SEED
+) -> Keys64:
     """`identifier_keys` of each row of a string column, types given by their place in `type_names`."""
-    seeds = np.array([_seed_of(name) for name in type_names], dtype=np.uint64)
+    seeds = np.array([_seed_of(name, seed) for name in type_names], dtype=np.uint64)
     return _of_column(ids, seeds[type_code])
 
 
-@dataclass(frozen=True)
-class KeyTable:
-    """Finds rows by key: `keys` uint64[n] by row, `order` int64[n] the rows in order of their keys."""
-
-    keys: Keys64
-    order: Rows
-
-    @staticmethod
-    def of(keys: Keys64) -> KeyTable:
-        return KeyTable(keys, np.argsort(keys))
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def find(self, wanted: Keys64) -> Rows:
-        """The row of each key, ABSENT where there is none."""
-        if not len(self.keys) or not len(wanted):
-            return np.full(len(wanted), ABSENT, dtype=np.int64)
-        place = np.searchsorted(self.keys, wanted, sorter=self.order)
-        rows = self.order[np.minimum(place, len(self.keys) - 1)]
-        return np.where(self.keys[rows] == wanted, rows, ABSENT)
-
-    def find_one(self, wanted: int) -> int:
-        return int(self.find(np.array([wanted], dtype=np.uint64))[0])
-
-
 @lru_cache(maxsize=4096)
-def _seed_of(identifier_type: str) -> int:
-    return int(_of_texts([identifier_type], ~_SEED)[0])
+def _seed_of(identifier_type: str, seed: int) -> int:
+    return int(_of_texts([identifier_type], np.array([~seed & _ALL], dtype=np.uint64))[0])
 
 
 def _of_texts(texts: Sequence[str], seeds: Keys64) -> Keys64:

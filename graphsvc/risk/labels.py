@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from graphsvc.events.record import LabelRecord
-from graphsvc.risk.keys import account_key
+from graphsvc.risk.keys import SEED, account_key
 
 CONFIRMED = 0.5
 """A label of this confidence or more confirms."""
@@ -44,9 +44,11 @@ class _Decision(NamedTuple):
 
 
 class LabelBook:
-    """The labels in force, by account key; of one account and source the one decided last replaces the others."""
+    """The labels in force, by account key under `seed`; of one account and source the one decided last replaces the
+    others."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = SEED) -> None:
+        self.seed = seed
         self._decisions: dict[int, dict[str, _Decision]] = {}
 
     def add(self, labels: Iterable[LabelRecord]) -> set[int]:
@@ -57,6 +59,9 @@ class LabelBook:
         """Keys of all labelled accounts."""
         return list(self._decisions)
 
+    def __contains__(self, account: int) -> bool:
+        return account in self._decisions
+
     def standing(self, account: int, *, banned: bool) -> Standing:
         """A ban confirms abuse unless a label says that the account is innocent."""
         best = max(self._decisions.get(account, {}).values(), default=None)
@@ -66,7 +71,7 @@ class LabelBook:
         return Standing(1.0 if banned else labelled)
 
     def _add(self, label: LabelRecord) -> int:
-        key = account_key(label.account_id)
+        key = account_key(label.account_id, self.seed)
         decision = _Decision(label.confidence, label.decided_ms, label.source, label.verdict == "abusive")
         by_source = self._decisions.setdefault(key, {})
         known = by_source.get(label.source)

@@ -207,10 +207,8 @@ def score_alone(accounts: int) -> None:
     started_s = time.perf_counter()
     index = index_of(view, rng)
     sizes = {"accounts": accounts, "links": len(view.links), "identifiers": len(view.identifiers)}
-    arrays = [*vars(index.base.accounts).values(), *vars(index.base.tallies).values(), index.base.type_code]
-    tables = [index.base.identifiers, index.base.accounts.table]
-    arrays += [part for table in tables for part in (table.keys, table.order)]
-    size_mib = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)) / 2**20
+    arrays = list(index.base.arrays)
+    size_mib = sum(array.nbytes for array in arrays) / 2**20
     line = {"case": "base", **sizes, "seconds": round(time.perf_counter() - started_s, 2), "index_mib": round(size_mib)}
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(line | {"peak_mib_with_view": round(peak_mib)}), flush=True)
