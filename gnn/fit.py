@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,24 @@ if TYPE_CHECKING:
     from gnn.train import TrainConfig
 
 Told = Callable[[float], None]
+AccountLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Loss = Callable[[Output, Goal, Tensor, Tensor], Tensor]
+
+
+def cross_entropy(logit: Tensor, abusive: Tensor, weight: Tensor) -> Tensor:
+    """The weighted sum over accounts, all [N]."""
+    return functional.binary_cross_entropy_with_logits(logit, abusive, weight=weight, reduction="sum")
+
+
+@dataclass(frozen=True)
+class Way:
+    """What is fitted and by which loss of accounts. Others than these are held against them in tests/bench/families."""
+
+    make: Callable[[Shape], AccountNetwork] = AccountNetwork
+    accounts: AccountLoss = cross_entropy
+
+
+IN_USE = Way()
 
 
 @dataclass
@@ -92,20 +111,22 @@ def fit(
     config: TrainConfig,
     checkpoints: Checkpoints,
     told: Callable[[int, float], None],
+    way: Way = IN_USE,
 ) -> tuple[AccountNetwork, ...]:
-    """A network for each fold. `told` hears the fold and the share of it that is done. Goes on from `checkpoints`,
-    where they hold how far the same training came, and ends in the same networks as if it had never stopped."""
+    """A network for each fold, of the family and by the loss that `way` names. `told` hears the fold and the share of
+    it that is done. Goes on from `checkpoints`, where they hold how far the same training came, and ends in the same
+    networks as if it had never stopped."""
     kept = checkpoints.load()
     state, tensors = kept if kept is not None else ({"done": 0}, {})
     done: Tensors = part(tensors, "done.")
-    networks = [_finished(shape, part(done, f"{fold}.")) for fold in range(state["done"])]
+    networks = [_finished(way.make(shape), part(done, f"{fold}.")) for fold in range(state["done"])]
     begun = (state, tensors) if "step" in state else None
     if kept is not None:
         where = f"network {len(networks) + 1} of {config.folds}, step {state.get('step', 0)}"
         checkpoints.tell(f"Going on with the training that was cut short: {where}.")
     for fold in range(len(networks), config.folds):
         keep = _keeping(checkpoints, fold, done)
-        network = _fit(views, shape, fold, config, begun, keep, lambda share, fold=fold: told(fold, share))  # type: ignore[misc]
+        network = _fit(views, shape, fold, config, way, begun, keep, lambda share, fold=fold: told(fold, share))  # type: ignore[misc]
         networks.append(network)
         begun = None
         done |= {f"{fold}.{name}": value for name, value in network.state_dict().items()}
@@ -126,8 +147,7 @@ def _under(prefix: str, tensors: Tensors) -> Tensors:
     return {prefix + name: value for name, value in tensors.items()}
 
 
-def _finished(shape: Shape, weights: Tensors) -> AccountNetwork:
-    network = AccountNetwork(shape)
+def _finished(network: AccountNetwork, weights: Tensors) -> AccountNetwork:
     network.load_state_dict(weights)
     return network.eval()
 
@@ -137,53 +157,55 @@ def _fit(
     shape: Shape,
     fold: int,
     config: TrainConfig,
+    way: Way,
     begun: tuple[dict[str, Any], Tensors] | None,
     keep: Callable[[Fitting], None],
     told: Told,
 ) -> AccountNetwork:
     device = device_of(config.device)
     torch.manual_seed(config.seed * 1000 + fold)
-    network = AccountNetwork(shape).to(device)
+    network = way.make(shape).to(device)
     network.standardise(torch.cat([view.graph.x for view in views]).to(device))
     goals = [goal_of(view, fold, device) for view in views]
     graphs = [view.graph.to(device) for view in views]
+    loss = partial(loss_of, cluster_weight=config.cluster_weight, of_accounts=way.accounts)
     fitting = Fitting.begin(network, config)
     if begun is not None:
         fitting.go_on(*begun)
     while fitting.step < config.steps and fitting.since < config.patience:
-        _step(fitting, graphs, goals, config.cluster_weight)
+        _step(fitting, graphs, goals, loss)
         if fitting.step % config.evaluate_every == 0:
-            _look(fitting, graphs, goals, config.cluster_weight)
+            _look(fitting, graphs, goals, loss)
         keep(fitting)
         told(fitting.step / config.steps)
     network.load_state_dict(fitting.best)
     return network.cpu().eval()
 
 
-def _step(fitting: Fitting, graphs: Sequence[Graph], goals: Sequence[Goal], cluster_weight: float) -> None:
+def _step(fitting: Fitting, graphs: Sequence[Graph], goals: Sequence[Goal], loss: Loss) -> None:
     fitting.network.train()
     turn = fitting.step % len(graphs)
     fitting.optimizer.zero_grad()
     goal = goals[turn]
     output = forward(fitting.network, graphs[turn])
-    loss_of(output, goal, goal.account_train, goal.cluster_train, cluster_weight).backward()  # type: ignore[no-untyped-call]
+    loss(output, goal, goal.account_train, goal.cluster_train).backward()  # type: ignore[no-untyped-call]
     fitting.optimizer.step()
     fitting.schedule.step()
     fitting.step += 1
 
 
-def _look(fitting: Fitting, graphs: Sequence[Graph], goals: Sequence[Goal], cluster_weight: float) -> None:
-    held = _held_loss(fitting.network, graphs, goals, cluster_weight)
+def _look(fitting: Fitting, graphs: Sequence[Graph], goals: Sequence[Goal], loss: Loss) -> None:
+    held = _held_loss(fitting.network, graphs, goals, loss)
     fitting.since = 0 if held < fitting.best_loss else fitting.since + 1
     if fitting.since == 0:
         fitting.best, fitting.best_loss = copy.deepcopy(fitting.network.state_dict()), held
 
 
-def _held_loss(network: AccountNetwork, graphs: Sequence[Graph], goals: Sequence[Goal], cluster_weight: float) -> float:
+def _held_loss(network: AccountNetwork, graphs: Sequence[Graph], goals: Sequence[Goal], loss: Loss) -> float:
     network.eval()
     with torch.inference_mode():
         losses = [
-            loss_of(forward(network, graph), goal, goal.account_held, goal.cluster_held, cluster_weight)
+            loss(forward(network, graph), goal, goal.account_held, goal.cluster_held)
             for graph, goal in zip(graphs, goals, strict=True)
         ]
     return float(torch.stack(losses).mean())
@@ -197,12 +219,13 @@ def forward(network: AccountNetwork, graph: Graph, mixed: bool | None = None) ->
     return Output(output.account_logit.float(), output.embedding, output.kind_logits.float())
 
 
-def loss_of(output: Output, goal: Goal, account: Tensor, cluster: Tensor, cluster_weight: float) -> Tensor:
-    """Cross entropy of accounts, and of clusters over the kinds that each may have (a partial label costs only the
-    mass outside its kinds)."""
-    accounts = functional.binary_cross_entropy_with_logits(
-        output.account_logit, goal.abusive, weight=account, reduction="sum"
-    )
+def loss_of(
+    output: Output, goal: Goal, account: Tensor, cluster: Tensor, cluster_weight: float, of_accounts: AccountLoss
+) -> Tensor:
+    """The loss of accounts, and the cross entropy of clusters over the kinds that each may have (a partial label costs
+    only the mass outside its kinds)."""
+    accounts = of_accounts(output.account_logit, goal.abusive, account)
     possible = output.kind_logits.masked_fill(~goal.kinds, -torch.inf)
     surprise = torch.logsumexp(output.kind_logits, dim=1) - torch.logsumexp(possible, dim=1)
-    return accounts + cluster_weight * (surprise * cluster).sum()
+    out: Tensor = accounts + cluster_weight * (surprise * cluster).sum()
+    return out

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 STEPS_PER_EXAMPLE = 5
 LOOKS = (0.4, 0.7, 1.0)
 """Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
-FORECAST_LOOKS = (0.4, 0.55, 0.7, 0.85)
+FORECAST_LOOKS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Where only what comes after a look is learnt, the last look is not at the end."""
 LABELS_NEEDED = 20
 WORLD_KEY = "ab" * 32
@@ -111,7 +111,7 @@ def train_on_ledger(
             hint="Ingest labels (graphsvc ingest --labels FILE), or learn from worlds (graphsvc train --simulated).",
         )
     config = dataclasses.replace(
-        _config(len(examples), seed), attributes=settings.attributes, forecast=forecast, device=way.device
+        config_of(len(examples), seed), attributes=settings.attributes, forecast=forecast, device=way.device
     )
     return _train(settings, examples, config, report, way, unfinished, as_of_ms)
 
@@ -132,6 +132,15 @@ def train_on_worlds(
 
     The worlds are reviewed after their end, late, in part and with errors: those labels are what is learnt.
     """
+    examples = examples_of_worlds(settings, worlds, report)
+    asked = {"from": "worlds", "worlds": dataclasses.asdict(worlds), "seed": seed, "device": way.device}
+    unfinished = Unfinished(settings.places, asked, way.anew, way.tell)
+    config = dataclasses.replace(config_of(len(examples), seed), device=way.device)
+    return _train(settings, examples, config, report, way, unfinished, 0, str(worlds))
+
+
+def examples_of_worlds(settings: Settings, worlds: Worlds, report: Report) -> list[Example]:
+    """Several looks at each world, made and read in a folder that is gone after."""
     examples: list[Example] = []
     count = len(worlds.names) * len(worlds.seeds)
     with tempfile.TemporaryDirectory(prefix="graphsvc-worlds-") as folder:
@@ -139,10 +148,7 @@ def train_on_worlds(
             report(f"world {name} {world_seed}", 0.5 * number / count)
             place = Path(folder) / f"{name}-{world_seed}"
             examples += _world(settings, place, name, world_seed, worlds)
-    asked = {"from": "worlds", "worlds": dataclasses.asdict(worlds), "seed": seed, "device": way.device}
-    unfinished = Unfinished(settings.places, asked, way.anew, way.tell)
-    config = dataclasses.replace(_config(len(examples), seed), device=way.device)
-    return _train(settings, examples, config, report, way, unfinished, 0, str(worlds))
+    return examples
 
 
 def _world(settings: Settings, place: Path, name: str, seed: int, worlds: Worlds) -> list[Example]:
@@ -241,7 +247,7 @@ def _train(
     return version, model
 
 
-def _config(examples: int, seed: int) -> TrainConfig:
+def config_of(examples: int, seed: int) -> TrainConfig:
     """Each example is seen about as often, however many there are; ten looks at what is held out."""
     from gnn.train import TrainConfig
 
