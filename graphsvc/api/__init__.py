@@ -6,7 +6,7 @@ import flask
 
 from graphsvc import ui
 from graphsvc.api import openapi, problems, traffic
-from graphsvc.api.blueprints import accounts, clusters, decisions, events, health, risk
+from graphsvc.api.blueprints import accounts, clusters, decisions, events, health, lists, risk
 from graphsvc.api.services import Services
 from graphsvc.cases.links import LinkStore
 from graphsvc.config import Settings
@@ -23,7 +23,7 @@ def create_app(settings: Settings) -> flask.Flask:
     app.extensions["graphsvc"] = parts
     problems.init_app(app)
     traffic.init_app(app)
-    for subject in (events, risk, clusters, decisions, accounts, health):
+    for subject in (events, risk, lists, clusters, decisions, accounts, health):
         app.register_blueprint(subject.blueprint)
     app.register_blueprint(ui.blueprint(_pages(parts)))
     parts.risk.start()

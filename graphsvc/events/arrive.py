@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from graphsvc.config import Settings
 from graphsvc.events.chain import names
 from graphsvc.events.check import Rejected, check_event
+from graphsvc.events.facts import coarse_fact
 from graphsvc.events.fingerprint import Fingerprinter, from_caller
 from graphsvc.events.networks import NetworkTable
 from graphsvc.events.record import READABLE_TYPES, Fingerprint, Identifier, LabelRecord, PeerLink, Record
@@ -22,6 +23,8 @@ from graphsvc.events.types import Event, Label, epoch_ms
 from graphsvc.ledger.base import Draft
 
 T = TypeVar("T")
+UNNAMED_TYPES = frozenset({"conversation", "prompt_family"})
+"""Types whose values no caller can know."""
 DERIVED_TYPES = frozenset({"subnet", "asn", "conversation", "prompt_family"})
 """Types that graphsvc works out itself; a caller's identifier of such a type is left out."""
 
@@ -83,6 +86,23 @@ class Arrival:
             **_facts(event),
         )
         return Draft(record, self._digest(event))
+
+    def identifier(self, kind: str, raw: str, pointer: str = "") -> Identifier:
+        """The identifier that an event with this raw value has. Raises Rejected where it cannot be read, or where
+        values of this type never come in the raw."""
+        text = raw.strip()
+        if not text or kind in UNNAMED_TYPES:
+            raise Rejected("invalid", "An identifier of this type is named by its id.", pointer)
+        if kind == "email":
+            return Identifier(kind, self._tokens.token(kind, normal_email(text)[0]))
+        try:
+            if kind == "ip":
+                return Identifier(kind, self._tokens.token(kind, self._networks.look_up(text).text))
+            if kind in READABLE_TYPES:
+                return Identifier(kind, coarse_fact(kind, text))
+        except ValueError:
+            raise Rejected("invalid", "This is no value of its type.", pointer) from None
+        return self._plain(kind, raw)
 
     def _digest(self, event: Event) -> bytes:
         """Content hash: the same for the same facts whatever their order, spacing or time zone."""

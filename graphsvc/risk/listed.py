@@ -49,10 +49,10 @@ class _Tables:
 
 
 class Lists:
-    """Any thread may `look` at any time; `refresh` reads what changed since the last call."""
+    """Any thread may `look` at any time; `refresh` reads what changed in the `store` since the last call."""
 
     def __init__(self, store: ListStore) -> None:
-        self._store = store
+        self.store = store
         self._tables = _Tables()
         self._revision = 0
         self._refreshing = threading.Lock()
@@ -67,7 +67,7 @@ class Lists:
         """Takes in what any process changed. Raises Unavailable, and then keeps what it has."""
         with self._refreshing:
             started_s = time.monotonic()
-            revision, changed = self._store.changed_since(self._revision)
+            revision, changed = self.store.changed_since(self._revision)
             if changed:
                 self._tables = _with(self._tables, changed, int(time.time() * 1000))
             self._revision, self._read_s = revision, started_s
