@@ -32,7 +32,7 @@ def rhythm(account: npt.NDArray[np.int32], occurred_ms: Int64s, accounts: int) -
     return Rhythm(days, entropy, cv)
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _rhythm(start: Int64s, occurred_ms: Int64s) -> tuple[Float32s, Float32s, Float32s]:
     accounts = start.size - 1
     days = np.zeros(accounts, np.float32)
@@ -46,7 +46,7 @@ def _rhythm(start: Int64s, occurred_ms: Int64s) -> tuple[Float32s, Float32s, Flo
     return days, entropy, cv
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _active_days(times: Int64s) -> int:
     days = 0
     last = np.int64(-(2**62))
@@ -58,7 +58,7 @@ def _active_days(times: Int64s) -> int:
     return days
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _hour_entropy(times: Int64s) -> float:
     hours = np.zeros(24, np.int64)
     for time in times:
@@ -71,7 +71,7 @@ def _hour_entropy(times: Int64s) -> float:
     return total
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _gap_cv(times: Int64s) -> float:
     gaps = times.size - 1
     if gaps < 2 or times[-1] == times[0]:

@@ -56,7 +56,7 @@ def mixed(state: np.uint64, value: np.uint64) -> np.uint64:
     return state ^ (state >> U64(29))
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def root(parent: Int32s, row: int) -> int:
     """The smallest row of a set."""
     while parent[row] != row:
@@ -65,7 +65,7 @@ def root(parent: Int32s, row: int) -> int:
     return row
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def join(parent: Int32s, ones: Int32s, others: Int32s) -> None:
     """Joins the sets of each pair (union-find with path halving, Tarjan and van Leeuwen 1984)."""
     for place in range(ones.size):
@@ -73,7 +73,7 @@ def join(parent: Int32s, ones: Int32s, others: Int32s) -> None:
         parent[max(one, other)] = min(one, other)
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def roots(parent: Int32s) -> Int32s:
     """The smallest row of each row's set."""
     for row in range(parent.size):

@@ -179,7 +179,7 @@ def _ramp(lengths: Int64s) -> Int64s:
     return ramp
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _by_rarity(start: Int64s, group: Int8s, degree: Int32s, left: Float32s, order: Int64s) -> None:
     """Sorts the links of each account in `order` by group, the rarest first, of equals the one of which more is
     left."""
@@ -199,7 +199,7 @@ def _by_rarity(start: Int64s, group: Int8s, degree: Int32s, left: Float32s, orde
             order[at] = link
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _precedes(one: int, other: int, group: Int8s, degree: Int32s, left: Float32s) -> bool:
     if group[one] != group[other]:
         return bool(group[one] < group[other])
@@ -208,7 +208,7 @@ def _precedes(one: int, other: int, group: Int8s, degree: Int32s, left: Float32s
     return bool(left[one] > left[other])
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _keys(start: Int64s, part: Int32s, group: Int8s, left: Float32s) -> tuple[Int64s, Int32s, Float32s]:
     """A key for each two and three parts of different groups that an account has, the account, and the least decay."""
     keys, account, least = np.empty(1024, np.int64), np.empty(1024, np.int32), np.empty(1024, np.float32)
@@ -245,7 +245,7 @@ def _keys(start: Int64s, part: Int32s, group: Int8s, left: Float32s) -> tuple[In
     return keys[:count].copy(), account[:count].copy(), least[:count].copy()
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _rarest(first: int, last: int, group: Int8s, mine: Int64s) -> int:
     """Places of the IN_GROUP rarest weak links of each group, into `mine`; how many there are."""
     held, in_group = 0, 0
@@ -257,7 +257,7 @@ def _rarest(first: int, last: int, group: Int8s, mine: Int64s) -> int:
     return held
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _grown(values: Int64s, size: int) -> Int64s:
     larger = np.empty(size, values.dtype)
     larger[: values.size] = values

@@ -148,7 +148,7 @@ def _chains(table: pa.Table) -> Chains:
     )
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _coded(window: Int64s) -> tuple[Int32s, Int64s]:
     """Windows as small numbers, by open addressing, and the key of each number."""
     size = 16
@@ -171,7 +171,7 @@ def _coded(window: Int64s) -> tuple[Int32s, Int64s]:
     return code, key[:count].copy()
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _joining(start: Int64s, code: Int32s, key: Int64s, account: Int32s, asked: Int64s) -> npt.NDArray[np.bool_]:
     """Which windows speak for one conversation. Ways to go on are counted by the bits that they set of 64, which up to
     BRANCHES_MAX is all but exact (linear counting, Whang et al. 1990)."""
@@ -199,7 +199,7 @@ def _joining(start: Int64s, code: Int32s, key: Int64s, account: Int32s, asked: I
     return out
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _joined(start: Int64s, code: Int32s, joining: npt.NDArray[np.bool_]) -> Int32s:
     """The root of each window's component."""
     parent = np.arange(joining.size).astype(np.int32)
@@ -219,7 +219,7 @@ def _joined(start: Int64s, code: Int32s, joining: npt.NDArray[np.bool_]) -> Int3
     return parent
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _root(parent: Int32s, window: int) -> int:
     while parent[window] != window:
         parent[window] = parent[parent[window]]
@@ -227,14 +227,14 @@ def _root(parent: Int32s, window: int) -> int:
     return window
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _earliest(start: Int64s, code: Int32s, occurred_ms: Int64s, first_ms: Int64s) -> None:
     for request in range(start.size - 1):
         for place in range(start[request], start[request + 1]):
             first_ms[code[place]] = min(first_ms[code[place]], occurred_ms[request])
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _by_request(start: Int64s, code: Int32s, root: Int32s, joining: npt.NDArray[np.bool_], number: Int32s) -> Int32s:
     out = np.full(start.size - 1, NONE, np.int32)
     for request in range(start.size - 1):

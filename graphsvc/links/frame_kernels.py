@@ -29,7 +29,7 @@ UInt64s = npt.NDArray[np.uint64]
 U64 = np.uint64
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def repeated(words: UInt32s, begin: Int64s, sketch: Int32s, start: Int64s) -> UInt32s:
     """Shingles, once for each account that repeats them: in PROMPTS_MIN prompts, and in more where it has many.
 
@@ -66,7 +66,7 @@ def repeated(words: UInt32s, begin: Int64s, sketch: Int32s, start: Int64s) -> UI
     return out[:count]
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _slots(entries: int) -> int:
     slots = 16
     while slots < 2 * entries:
@@ -74,7 +74,7 @@ def _slots(entries: int) -> int:
     return slots
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _entries(begin: Int64s, sketch: Int32s, first: int, last: int) -> int:
     size = 0
     for place in range(first, last):
@@ -82,7 +82,7 @@ def _entries(begin: Int64s, sketch: Int32s, first: int, last: int) -> int:
     return size
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def table_of(shingle: UInt32s) -> tuple[Int32s, UInt8s]:
     """Where each shingle stands: an open table of places, -1 where empty, and a filter of one bit in 64."""
     slots = _slots(shingle.size)
@@ -98,13 +98,13 @@ def table_of(shingle: UInt32s) -> tuple[Int32s, UInt8s]:
     return table, bits
 
 
-@nb.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _slot(shingle: np.uint32, slots: int) -> np.int64:
     mixed = U64(shingle) * U64(0x9E3779B97F4A7C15)
     return np.int64((mixed ^ (mixed >> U64(29))) & U64(slots - 1))
 
 
-@nb.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _find(value: np.uint32, shingle: UInt32s, table: Int32s, bits: UInt8s) -> int:
     bit = _slot(value, bits.size * 8)
     if not bits[bit >> 3] & np.uint8(1 << (bit & 7)):
@@ -117,7 +117,7 @@ def _find(value: np.uint32, shingle: UInt32s, table: Int32s, bits: UInt8s) -> in
     return -1
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def askers(
     words: UInt32s, begin: Int64s, sketch: Int32s, start: Int64s, table: Int32s, bits: UInt8s, shingle: UInt32s
 ) -> Int64s:
@@ -136,7 +136,7 @@ def askers(
     return count
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def company(
     words: UInt32s, begin: Int64s, sketch: Int32s, key: UInt64s, table: Int32s, bits: UInt8s, shingle: UInt32s
 ) -> UInt32s:
@@ -154,7 +154,7 @@ def company(
     return signature
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def mates(row: Int32s, bucket: Int64s, company: UInt32s) -> tuple[Int32s, Int32s]:
     """Each shingle of a bucket beside the first of its leaders whose prompts are half the same or more."""
     leaders = np.empty(LEADERS, np.int32)
@@ -175,7 +175,7 @@ def mates(row: Int32s, bucket: Int64s, company: UInt32s) -> tuple[Int32s, Int32s
     return ones[:found], others[:found]
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def holders(
     words: UInt32s,
     begin: Int64s,
@@ -221,7 +221,7 @@ def holders(
     return prompts[:count], frames[:count]
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def shown(
     words: UInt32s,
     begin: Int64s,

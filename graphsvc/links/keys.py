@@ -33,7 +33,7 @@ def keys_of(*columns: pa.Array) -> Int64s:
     return keys
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _stirred(state: UInt64s, ends: Int64s, data: UInt8s) -> None:
     for row in range(state.size):
         mixed = state[row]
@@ -42,7 +42,7 @@ def _stirred(state: UInt64s, ends: Int64s, data: UInt8s) -> None:
         state[row] = (mixed ^ BETWEEN) * PRIME
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _finished(state: UInt64s) -> UInt64s:
     for row in range(state.size):
         mixed = state[row]

@@ -12,13 +12,41 @@ import pyarrow as pa
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 UInt8s = npt.NDArray[np.uint8]
 U64 = np.uint64
 
 
-@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def places(among: Int64s, wanted: Int64s) -> Int64s:
     """Where each wanted value stands among distinct ones, or -1."""
+    found: Int64s = _looked_up(among, wanted) if len(among) < len(wanted) else _looked_for(among, wanted)
+    return found
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _looked_up(among: Int64s, wanted: Int64s) -> Int64s:
+    """By a table of those that there are."""
+    size = 16
+    while size < 2 * among.size:
+        size *= 2
+    slot = np.full(size, np.int32(-1), np.int32)
+    for row in range(among.size):
+        at = _slot(among[row], size)
+        while slot[at] >= 0:
+            at = (at + 1) & (size - 1)
+        slot[at] = row
+    place = np.empty(wanted.size, np.int64)
+    for index in range(wanted.size):
+        at = _slot(wanted[index], size)
+        while slot[at] >= 0 and among[slot[at]] != wanted[index]:
+            at = (at + 1) & (size - 1)
+        place[index] = slot[at]
+    return place
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _looked_for(among: Int64s, wanted: Int64s) -> Int64s:
+    """By a table of those that are wanted, where they are the fewer."""
     size = 16
     while size < 2 * wanted.size:
         size *= 2
@@ -41,7 +69,7 @@ def places(among: Int64s, wanted: Int64s) -> Int64s:
     return place[same]
 
 
-@nb.njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
 def _slot(value: int, size: int) -> np.int64:
     mixed = U64(value) * U64(0x9E3779B97F4A7C15)
     return np.int64((mixed ^ (mixed >> U64(32))) & U64(size - 1))
@@ -51,19 +79,64 @@ def inserted(before: pa.Table, new: pa.Table, at: Int64s) -> pa.Table:
     """Both tables' rows: each of `new` comes before row `at` (ascending) of `before`."""
     if not len(new) or not len(before):
         return before if len(before) else new.combine_chunks()
-    into = at + np.arange(len(at))
-    order = np.empty(len(before) + len(new), np.int64)
-    is_old = np.ones(len(order), np.bool_)
-    is_old[into] = False
-    order[into] = len(before) + np.arange(len(new))
-    order[is_old] = np.arange(len(before))
-    taken = pa.array(order)
     # Column by column, so that no more than one is there twice.
-    columns = {
-        name: pa.concat_arrays([*before[name].chunks, *new[name].cast(before[name].type).chunks]).take(taken)
-        for name in before.column_names
-    }
-    return pa.table(columns)
+    return pa.table(
+        {name: _put_in(before[name], new[name].cast(before[name].type), at) for name in before.column_names}
+    )
+
+
+def _put_in(before: pa.ChunkedArray, new: pa.ChunkedArray, at: Int64s) -> pa.Array:
+    rows = len(before) + len(new)
+    if pa.types.is_integer(before.type):
+        numbers = np.empty(rows, before.type.to_pandas_dtype())
+        _numbers_put_in(before.to_numpy(), new.to_numpy(), at, numbers)
+        return pa.array(numbers)
+    if pa.types.is_string(before.type):
+        (data, ends), (new_data, new_ends) = _buffers(before), _buffers(new)
+        out = np.empty(int(ends[-1] - ends[0]) + int(new_ends[-1] - new_ends[0]), np.uint8)
+        if len(out) <= np.iinfo(np.int32).max:
+            out_ends = np.empty(rows + 1, np.int32)
+            _texts_put_in(data, ends, new_data, new_ends, at, out, out_ends)
+            return pa.Array.from_buffers(pa.string(), rows, [None, pa.py_buffer(out_ends), pa.py_buffer(out)])
+    return pa.concat_arrays([*before.chunks, *new.chunks]).take(pa.array(_order(len(before), at)))
+
+
+def _order(rows: int, at: Int64s) -> Int64s:
+    """Which row, of so many old ones and then the new ones, stands in each place."""
+    order = np.empty(rows + len(at), np.int64)
+    _numbers_put_in(np.arange(rows), rows + np.arange(len(at)), at, order)
+    return order
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _numbers_put_in(before: Ints, new: Ints, at: Int64s, out: Ints) -> None:
+    index = 0
+    for row in range(before.size + 1):
+        while index < at.size and at[index] == row:
+            out[row + index] = new[index]
+            index += 1
+        if row < before.size:
+            out[row + index] = before[row]
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _texts_put_in(
+    data: UInt8s, ends: Int32s, new_data: UInt8s, new_ends: Int32s, at: Int64s, out: UInt8s, out_ends: Int32s
+) -> None:
+    index, end = 0, 0
+    out_ends[0] = 0
+    for row in range(ends.size):
+        while index < at.size and at[index] == row:
+            for place in range(new_ends[index], new_ends[index + 1]):
+                out[end] = new_data[place]
+                end += 1
+            index += 1
+            out_ends[row + index] = end
+        if row < ends.size - 1:
+            for place in range(ends[row], ends[row + 1]):
+                out[end] = data[place]
+                end += 1
+            out_ends[row + index + 1] = end
 
 
 def moved(rows: int, at: Int64s) -> Int32s:

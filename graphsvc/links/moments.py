@@ -87,7 +87,7 @@ def _picked(start: Int64s, at_ms: Int64s, end_ms: Int64s, kept: Bools) -> Moment
     return Moments.of(before[start], at_ms[kept], end_ms[kept])
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _moments(start: Int64s, at_ms: Int64s, status: npt.NDArray[np.int16]) -> tuple[Bools, Bools, Int64s]:
     begins = np.zeros(at_ms.size, np.bool_)
     rests = np.zeros(at_ms.size, np.bool_)
@@ -103,7 +103,7 @@ def _moments(start: Int64s, at_ms: Int64s, status: npt.NDArray[np.int16]) -> tup
     return begins, rests, end_ms
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def by_thing(
     start: Int64s, thing: Int32s, things: int, account: Int32s, by_time_ms: Int64s
 ) -> tuple[Int64s, Int32s, Int64s]:
@@ -193,7 +193,7 @@ def chance(at_ms: int, targets: Int64s, everyone: Int64s, before_ms: int, after_
     return float(min(1.0, max(within * share * rush, same_time)))
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _alike(at_ms: int, targets: Int64s, low: int, high: int, cycle_ms: int, before_ms: int, width_ms: int) -> int:
     """How many targets, those from `low` to `high` left out, stand where `at_ms` does in a cycle: a schedule starts
     what it starts some seconds late."""
@@ -271,7 +271,7 @@ def judge(
     return count, on_days, bits, first_ms, last_ms
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _stirred(at_ms: int, start: Int64s, thing: Int32s, begin: Int64s, thing_ms: Int64s, account: int) -> bool:
     """Whether many that share one of the account's things begin about then; `thing_ms` as `by_thing` gives them."""
     for link in range(start[account], start[account + 1]):
@@ -284,7 +284,7 @@ def _stirred(at_ms: int, start: Int64s, thing: Int32s, begin: Int64s, thing_ms: 
     return False
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _share_ending(
     at_ms: int, end_ms: int, everyone: Int64s, everyone_end: Int64s, before_ms: int, after_ms: int
 ) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import zlib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -127,10 +128,23 @@ class Kept:
     held_ask: Int64s = field(default_factory=lambda: np.empty(0, np.int64))
     held_frame: Int32s = field(default_factory=lambda: np.empty(0, np.int32))
 
+    def part(self, names: Iterable[str]) -> Kept:
+        """A state that has these of this one's, and nothing else."""
+        return Kept(**{name: getattr(self, name) for name in names})
+
     @property
     def start(self) -> Int64s:
         """Where the words of each sketch begin, and where those of the last one end."""
         return np.concatenate([[0], np.cumsum(self.length, dtype=np.int64)])
+
+
+NETWORK = ("sums", "tried", "identifiers", "links", "acts", "chained")
+"""What accounts did and share."""
+TEXTS = ("sketch_key", "sketch_first_ms", "length", "words", "content", "leader")
+FACTS = ("offset", "as_of_ms", "witness", "grown_of")
+PROMPTS = tuple(one.name for one in fields(Kept) if one.name not in (*NETWORK, *FACTS))
+COUNTED = tuple(name for name in PROMPTS if name not in TEXTS)
+"""What was counted of prompts, without the prompts, which are large."""
 
 
 class Manifest(msgspec.Struct):
@@ -188,7 +202,7 @@ def _present(folder: Path) -> list[Path]:
 
 
 def _names() -> list[str]:
-    return [one.name for one in fields(Kept) if one.name not in ("offset", "as_of_ms", "witness", "grown_of", "words")]
+    return [name for name in (*NETWORK, *PROMPTS) if name != "words"]
 
 
 def _read(place: Path) -> Kept:

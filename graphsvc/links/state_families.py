@@ -47,12 +47,14 @@ def leaders_of(sketches: Sketches, content: UInt64s, known: Int32s) -> Int32s:
     `content`: `content_keys` of all; `known` are the leaders of the first sketches, as this function gave them.
     """
     old, count = len(known), len(sketches.start) - 1
+    if old == count:
+        return known
     new = np.repeat(np.arange(old, count, dtype=np.int32)[:, None], BANDS, axis=1)
     leader = np.concatenate([known, new])
     if not old:
         for band, (ones, others) in enumerate(joins(sketches)):
             leader[ones, band] = others
-    elif old < count:
+    else:
         _decide(sketches, content, leader, old)
     return leader
 

@@ -5,6 +5,7 @@ Only new prompts are read; counts and times add up, so that it decides nothing i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -26,20 +27,31 @@ SKETCHES = "SELECT sketch_key, min(sketch) AS sketch FROM events WHERE sketch_ke
 SHARED_FAMILIES = "SELECT family FROM asked GROUP BY family HAVING count(*) > 1 ORDER BY family"
 
 
-def add(database: Database, kept: Kept) -> Kept:
-    """Does for a database that has `account`, `derived` and, as `events`, those that `kept` was not made of, what
-    families and frames do for one that has all events. Gives what is to be kept."""
-    # Only what was counted is needed again: texts are large.
-    before = replace(kept, words=Kept().words, leader=Kept().leader)
-    kept = _with_sketches(kept, database.table(SKETCHES))
-    kept = _with_asks(kept, database.table(ASKS))
-    kept = replace(kept, leader=leaders_of(Sketches(kept.words, kept.start), kept.content, kept.leader))
+def read(database: Database, kept: Kept) -> Kept:
+    """What is kept with the prompts that the database has as `events`, which `kept` was not made of; their leaders and
+    frames are yet to be found."""
+    return _with_asks(_with_sketches(kept, database.table(SKETCHES)), database.table(ASKS))
+
+
+def likened(kept: Kept) -> Int32s:
+    """The leaders of all sketches, see state_families; `kept` has those of the first ones."""
+    return leaders_of(Sketches(kept.words, kept.start), kept.content, kept.leader)
+
+
+def add(database: Database, before: Kept, kept: Kept, leader: Callable[[], Int32s]) -> Kept:
+    """Does for a database that has `account` and `derived` what families and frames do for one that has all events.
+    `kept` has all prompts, `before` what was counted of the earlier ones; `leader` gives what `likened` found, and is
+    asked last. Gives what is to be kept."""
     asks = _asks(kept, kept.sums["account_key"].to_numpy())
+    kept = _add_frames(database, before, kept, asks)
+    kept = replace(kept, leader=leader())
     _add_families(database, kept, asks)
-    return _add_frames(database, before, kept, asks)
+    return kept
 
 
 def _with_sketches(kept: Kept, found: pa.Table) -> Kept:
+    if not len(found):
+        return kept
     key = found["sketch_key"].to_numpy()
     new = places(kept.sketch_key, key) < 0
     # Where all are new, as in a first look, there is no room to have them twice.
@@ -56,6 +68,8 @@ def _with_sketches(kept: Kept, found: pa.Table) -> Kept:
 
 def _with_asks(kept: Kept, found: pa.Table) -> Kept:
     """With the prompts of accounts; every sketch of `found` is among the kept ones."""
+    if not len(found):
+        return kept
     account_key, first_ms, last_ms, count = (
         found[name].to_numpy() for name in ("account_key", "first_ms", "last_ms", "count")
     )

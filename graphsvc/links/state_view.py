@@ -7,7 +7,8 @@ see, is left aside.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -19,9 +20,10 @@ import pyarrow.compute as pc
 from graphsvc.links import asking, conversations, queries, state, state_network, state_prompts
 from graphsvc.links.conversations import NAMED_DAYS
 from graphsvc.links.engine import DuckDatabase
+from graphsvc.links.families import Int32s
 from graphsvc.links.moments import DAY_MS
 from graphsvc.links.segments import Segment, span_ms
-from graphsvc.links.state import Kept
+from graphsvc.links.state import COUNTED, FACTS, NETWORK, PROMPTS, Kept
 from graphsvc.links.view import Found, LinkView, assembled
 
 MADE_BY = (
@@ -45,32 +47,71 @@ SELECT count(*) AS events, CAST(bit_xor(hash("offset", account_key, occurred_ms,
 FROM witnessed
 """
 NAMED = 'SELECT CAST(bit_xor(hash("offset", key)) AS VARCHAR) AS mixed FROM witnessed_names'
+FRESH = "SELECT count(*) AS events FROM events"
 NAMED_ROWS = 10_000
 """Of so many events at both ends the identifiers are looked at too: other tokens would differ there as everywhere."""
 
 
+@dataclass(frozen=True)
+class Seen:
+    """The segments that a look goes by, in `folder`, and its moment."""
+
+    folder: Path
+    live: Sequence[Segment]
+    as_of_ms: int
+
+    @property
+    def offset(self) -> int:
+        return self.live[-1].last if self.live else 0
+
+    def paths(self, segments: Sequence[Segment]) -> list[Path]:
+        return [self.folder / segment.name for segment in segments]
+
+    def last_ms(self, segment: Segment) -> int:
+        return span_ms(self.folder, segment)[1]
+
+
 def kept_view(folder: Path, segments: Path, live: Sequence[Segment], as_of_ms: int) -> LinkView:
-    """The view from these segments; its state is read from `folder` and replaced."""
-    with DuckDatabase() as database:
-        database.open([segments / segment.name for segment in live], as_of_ms)
+    """The view from these segments; its state is read from `folder` and replaced.
+
+    Prompts are read and compared beside what accounts share, and the state is written beside what is made whole: each
+    alone leaves one of two cores idle for long.
+    """
+    seen = Seen(segments, live, as_of_ms)
+    with DuckDatabase() as database, ThreadPoolExecutor(1) as beside:
+        database.open(seen.paths(live), as_of_ms)
         database.execute(queries.DERIVED)
-        # In one expression, so that what a step has replaced is held by nobody in the next.
-        after = state_prompts.add(
-            database, state_network.grown(database, _before(database, folder, segments, live, as_of_ms))
-        )
-        _converse(database, after)
-        view = _view(database, segments, live, after, as_of_ms)
-        offset = live[-1].last if live else 0
-        witness = _witness(database, segments, live, offset)
-    state.save(folder, replace(after, offset=offset, as_of_ms=as_of_ms, witness=witness))
-    return view
+        before = _usable(database, state.load(folder), seen)
+        _only_fresh(database, seen, before)
+        asked = beside.submit(_asked, seen, before.part((*FACTS, *PROMPTS)))
+        leader = beside.submit(_likened, asked)
+        counted, network, grown_of = before.part(COUNTED), before.part(NETWORK), before.grown_of
+        # Here and below nothing holds what a step has replaced: there is no room to have it twice.
+        del before
+        network = state_network.grown(database, network)
+        _converse(database, network)
+        kept = replace(network, **{name: getattr(asked.result(), name) for name in PROMPTS}, grown_of=grown_of)
+        del asked, network
+        kept = state_prompts.add(database, counted, kept, leader.result)
+        del leader
+        if grown_of and not database.table(FRESH)["events"][0].as_py():
+            return _view(database, seen, kept)
+        witness = _witness(database, seen, seen.offset)
+        saved = replace(kept, offset=seen.offset, as_of_ms=as_of_ms, witness=witness)
+        beside.submit(state.save, folder, saved)
+        return _view(database, seen, kept)
 
 
-def _before(database: DuckDatabase, folder: Path, segments: Path, live: Sequence[Segment], as_of_ms: int) -> Kept:
-    """What the last look kept, if this one may go on from it; the database is left with what it was not made of."""
-    before = _usable(database, state.load(folder), segments, live, as_of_ms)
-    _only_fresh(database, segments, live, before, as_of_ms)
-    return before
+def _asked(seen: Seen, before: Kept) -> Kept:
+    """`before` with the prompts that it was not made of."""
+    with DuckDatabase() as database:
+        database.open(seen.paths(seen.live), seen.as_of_ms)
+        _only_fresh(database, seen, before)
+        return state_prompts.read(database, before)
+
+
+def _likened(asked: Future[Kept]) -> Int32s:
+    return state_prompts.likened(asked.result())
 
 
 def _converse(database: DuckDatabase, kept: Kept) -> None:
@@ -81,36 +122,34 @@ def _converse(database: DuckDatabase, kept: Kept) -> None:
     conversations.add(database, kept.chained)
 
 
-def _view(database: DuckDatabase, segments: Path, live: Sequence[Segment], kept: Kept, as_of_ms: int) -> LinkView:
+def _view(database: DuckDatabase, seen: Seen, kept: Kept) -> LinkView:
     shared = state_network.with_derived(state_network.Shared(kept.identifiers, kept.links), database)
     identifiers = shared.identifiers.drop_columns("key")
     row = np.arange(len(identifiers), dtype=np.int32)
     of_conversations = pc.starts_with(identifiers["type"], "conversation")
     database.register("identifier", identifiers.append_column("row", pa.array(row)).filter(of_conversations))
     last_ms = pc.max(kept.chained["occurred_ms"]).as_py() or 0
-    lately = [one for one in live if span_ms(segments, one)[1] > last_ms - NAMED_DAYS * DAY_MS]
-    _files(
-        database, "lately", "identifiers", [segments / one.name for one in lately], f"occurred_ms <= {int(as_of_ms)}"
-    )
+    lately = [one for one in seen.live if seen.last_ms(one) > last_ms - NAMED_DAYS * DAY_MS]
+    _files(database, "lately", "identifiers", seen.paths(lately), f"occurred_ms <= {int(seen.as_of_ms)}")
     counts = kept.sums.select(list(asking.SUMMED))
-    return assembled(database, as_of_ms, Found(identifiers, shared.links, kept.acts, counts, "lately"))
+    return assembled(database, seen.as_of_ms, Found(identifiers, shared.links, kept.acts, counts, "lately"))
 
 
-def _usable(database: DuckDatabase, kept: Kept | None, segments: Path, live: Sequence[Segment], as_of_ms: int) -> Kept:
+def _usable(database: DuckDatabase, kept: Kept | None, seen: Seen) -> Kept:
     """The state, if it was made of the events that lie there and of none that the view may not see; or an empty one."""
-    if kept is None or kept.as_of_ms > as_of_ms or not live or kept.offset > live[-1].last:
+    if kept is None or kept.as_of_ms > seen.as_of_ms or not seen.live or kept.offset > seen.offset:
         return Kept()
-    return kept if kept.witness == _witness(database, segments, live, kept.offset) else Kept()
+    return kept if kept.witness == _witness(database, seen, kept.offset) else Kept()
 
 
-def _witness(database: DuckDatabase, segments: Path, live: Sequence[Segment], offset: int) -> str:
+def _witness(database: DuckDatabase, seen: Seen, offset: int) -> str:
     """What stands for the events up to an offset, in whatever segments they lie, and for what is made of them."""
-    files = [segments / segment.name for segment in live if segment.first <= offset]
+    files = seen.paths([segment for segment in seen.live if segment.first <= offset])
     _files(database, "witnessed", "events", files, f'"offset" <= {int(offset)}')
     found = database.table(WITNESS)
     ends = f'"offset" <= least({NAMED_ROWS}, {int(offset)}) OR "offset" BETWEEN {offset - NAMED_ROWS} AND {int(offset)}'
-    beside = [segments / one.name for one in live if one.first <= NAMED_ROWS or one.last >= offset - NAMED_ROWS]
-    _files(database, "witnessed_names", "identifiers", beside, ends)
+    ending = [one for one in seen.live if one.first <= NAMED_ROWS or one.last >= offset - NAMED_ROWS]
+    _files(database, "witnessed_names", "identifiers", seen.paths(ending), ends)
     named = database.table(NAMED)["mixed"][0].as_py()
     return f"{_recipe()} {found['events'][0].as_py()} {found['mixed'][0].as_py()} {named}"
 
@@ -122,14 +161,13 @@ def _recipe() -> str:
     return blake2b(b"".join((here / f"{name}.py").read_bytes() for name in MADE_BY), digest_size=16).hexdigest()
 
 
-def _only_fresh(database: DuckDatabase, segments: Path, live: Sequence[Segment], before: Kept, as_of_ms: int) -> None:
+def _only_fresh(database: DuckDatabase, seen: Seen, before: Kept) -> None:
     """Leaves of `events` and `identifiers` those that came after the state, or occurred after its moment."""
-    later = [one for one in live if one.last > before.offset or span_ms(segments, one)[1] > before.as_of_ms]
-    files = [segments / segment.name for segment in later]
+    later = [one for one in seen.live if one.last > before.offset or seen.last_ms(one) > before.as_of_ms]
     since = f'"offset" > {int(before.offset)} OR occurred_ms > {int(before.as_of_ms)}'
     for name in ("events", "identifiers"):
-        _files(database, name, name, files, f"occurred_ms <= {int(as_of_ms)} AND ({since})")
-    _files(database, "names", "names", files, "true")
+        _files(database, name, name, seen.paths(later), f"occurred_ms <= {int(seen.as_of_ms)} AND ({since})")
+    _files(database, "names", "names", seen.paths(later), "true")
 
 
 def _files(database: DuckDatabase, name: str, kind: str, files: Sequence[Path], where: str) -> None:

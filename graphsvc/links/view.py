@@ -7,6 +7,7 @@ sums that could depend on order are sums of integers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,16 +116,18 @@ def assembled(database: Database, as_of_ms: int, found: Found) -> LinkView:
     """The view of a database that has `account`, `asked`, what conversations leave in it, and `identifier`."""
     accounts = database.table("SELECT * FROM account ORDER BY row")
     bits = bits_of(found.identifiers["type"], found.identifiers["degree"].to_numpy(), len(accounts))
-    return LinkView(
-        as_of_ms=as_of_ms,
-        accounts=_with_facts(database, accounts, found),
-        identifiers=found.identifiers.add_column(3, "bits", pa.array(bits)),
-        links=found.links,
-        peers=database.table(queries.PEERS),
-        timings=timing.timings(found.acts, found.identifiers, found.links, len(accounts)),
-        names=conversations.named(database, found.named_by),
-        attributes=database.table(queries.ATTRIBUTES).cast(ATTRIBUTES),
-    )
+    with ThreadPoolExecutor(1) as beside:
+        timings = beside.submit(timing.timings, found.acts, found.identifiers, found.links, len(accounts))
+        return LinkView(
+            as_of_ms=as_of_ms,
+            accounts=_with_facts(database, accounts, found),
+            identifiers=found.identifiers.add_column(3, "bits", pa.array(bits)),
+            links=found.links,
+            peers=database.table(queries.PEERS),
+            names=conversations.named(database, found.named_by),
+            attributes=database.table(queries.ATTRIBUTES).cast(ATTRIBUTES),
+            timings=timings.result(),
+        )
 
 
 def add_prompts(database: Database) -> None:
