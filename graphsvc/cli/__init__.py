@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from graphsvc.cli import db, keys, model
+from graphsvc.cli import db, keys, model, policy
 from graphsvc.cli.console import note
 from graphsvc.cli.demo import demo
 from graphsvc.cli.detect import detect
@@ -34,7 +34,7 @@ app = typer.Typer(
 for command in (demo, up, serve, worker, ingest, fingerprint, detect, explain, train, evaluate, simulate, query):
     app.command()(command)
 app.command("import")(import_)
-for name, group in (("db", db.app), ("keys", keys.app), ("model", model.app)):
+for name, group in (("db", db.app), ("keys", keys.app), ("model", model.app), ("policy", policy.app)):
     app.add_typer(group, name=name)
 
 

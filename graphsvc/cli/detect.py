@@ -24,14 +24,14 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
-def moment(text: str | None) -> int | None:
+def moment(text: str | None, option: str = "--as-of") -> int | None:
     """Epoch milliseconds of an RFC 3339 time or a plain date (its first moment, UTC). Raises BadUsage."""
     if text is None:
         return None
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        raise BadUsage("--as-of is no RFC 3339 time.", hint="Write it like 2026-02-01T00:00:00Z.") from None
+        raise BadUsage(f"{option} is no RFC 3339 time.", hint="Write it like 2026-02-01T00:00:00Z.") from None
     return epoch_ms(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
 
 
