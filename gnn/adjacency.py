@@ -120,9 +120,10 @@ def pair_ties(network: Network) -> Ties:
 
 
 def peer_ties(network: Network) -> Ties:
-    """Direct peers, either direction."""
-    ends = column(network.peers, "source", np.int32), column(network.peers, "target", np.int32)
-    weight = column(network.peers, "weight", np.float32)
+    """Direct peers, either direction. A link of negative weight, a warning or a complaint, ties nobody."""
+    kept = column(network.peers, "weight", np.float32) >= 0
+    ends = column(network.peers, "source", np.int32)[kept], column(network.peers, "target", np.int32)[kept]
+    weight = column(network.peers, "weight", np.float32)[kept]
     return _ties(network.account_count, *ends, weight, np.ones(len(weight), dtype=np.int16))
 
 

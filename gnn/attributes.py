@@ -1,5 +1,5 @@
 """Attributes of accounts in names of their owner's own, as features: what they are worth is fitted in training and kept
-in the model file.
+in the model file. A name may also be a type of direct links; what these tell of accounts is in gnn.dealings.
 
 A number becomes its place among those of training (0 to 1, equals in the middle), so that neither its unit nor a few
 huge values matter; a category one column for each of the commonest values. An account without the attribute is in the
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gnn.dealings import COLUMNS, dealings, has_deals
 from gnn.errors import ModelError
 from gnn.network import Network
 
@@ -34,24 +35,34 @@ MIDDLE = 0.5
 @dataclass(frozen=True)
 class Attribute:
     """One attribute: the quantiles of its last value and of its mean over an account's events, or, of a category, its
-    commonest values."""
+    commonest values; `direct` where the name is a type of direct links."""
 
     name: str
     last: tuple[float, ...] = ()
     mean: tuple[float, ...] = ()
     values: tuple[str, ...] = ()
+    direct: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of its features."""
+        if self.direct:
+            return tuple(f"direct_{self.name}_{fact}" for fact in COLUMNS)
         facts = tuple(f"is_{value}" for value in self.values) if self.values else ("last", "mean")
         return tuple(f"attribute_{self.name}_{fact}" for fact in (*facts, "missing"))
 
 
 def fit_attributes(networks: Sequence[Network], names: Sequence[str]) -> tuple[Attribute, ...]:
-    """The attributes of these names as the networks have them. Raises ModelError where none of them has one."""
+    """The attributes of these names as the networks have them, or else their types of direct links. Raises ModelError
+    where none of them has one."""
     given = pa.concat_tables([network.attributes for network in networks])
-    return tuple(_fitted(name, given.filter(pc.equal(given["name"], name))) for name in names)
+    told = set(pc.unique(given["name"]).to_pylist())
+    return tuple(
+        Attribute(name, direct=True)
+        if name not in told and any(has_deals(network, name) for network in networks)
+        else _fitted(name, given.filter(pc.equal(given["name"], name)))
+        for name in names
+    )
 
 
 def with_attributes(network: Network, attributes: Sequence[Attribute]) -> Network:
@@ -69,7 +80,15 @@ def to_manifest(attributes: Sequence[Attribute]) -> list[dict[str, Any]]:
 def from_manifest(given: Sequence[Mapping[str, Any]]) -> tuple[Attribute, ...]:
     """What `to_manifest` made."""
     return tuple(
-        Attribute(str(one["name"]), tuple(one["last"]), tuple(one["mean"]), tuple(one["values"])) for one in given
+        Attribute(
+            str(one["name"]),
+            tuple(one["last"]),
+            tuple(one["mean"]),
+            tuple(one["values"]),
+            # Models from before direct links were read do not say.
+            bool(one.get("direct", False)),
+        )
+        for one in given
     )
 
 
@@ -78,7 +97,8 @@ def _fitted(name: str, given: pa.Table) -> Attribute:
     texts = given["text"].drop_null()
     if not numbers.num_rows and not len(texts):
         raise ModelError(
-            f"No account has the attribute {name}.", hint="See GRAPHSVC_ATTRIBUTES, and the mapping that it came by."
+            f"No account has the attribute {name}, or direct links of that type.",
+            hint="See GRAPHSVC_ATTRIBUTES, and the mapping that it came by.",
         )
     if numbers.num_rows >= len(texts):
         return Attribute(name, _quantiles(numbers["last"]), _quantiles(numbers["mean"]))
@@ -93,6 +113,8 @@ def _quantiles(values: pa.ChunkedArray) -> tuple[float, ...]:
 
 def _read(network: Network, attribute: Attribute) -> Floats:
     """float32[N, len(attribute.columns)]."""
+    if attribute.direct:
+        return dealings(network, attribute.name)
     given = network.attributes.filter(pc.equal(network.attributes["name"], attribute.name))
     row = pc.index_in(given["account_id"], value_set=network.accounts["account_id"].combine_chunks())
     given, place = given.filter(pc.is_valid(row)), row.drop_null().to_numpy()

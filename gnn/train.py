@@ -192,7 +192,7 @@ def _calibrated(
     config: TrainConfig,
     attributes: tuple[Attribute, ...],
 ) -> Model:
-    trees = fit_folds(views, config.folds, TreeConfig(seed=config.seed))
+    trees = fit_folds(views, config.folds, TreeConfig(seed=config.seed, stopping=config.forecast))
     looks, held, alone = _judged(networks, trees, views)
     # An unlabelled account counts fully here: its class's true share is what a probability must mean.
     weight = np.concatenate([(view.weight > 0) * view.targets.confidence for view in looks]) / len(looks)

@@ -43,7 +43,8 @@ def direction(feature: str) -> int:
 
 @dataclass(frozen=True)
 class TreeConfig:
-    """Boosted trees: how many, how deep, and how they learn."""
+    """Boosted trees: how many, how deep, and how they learn. `stopping`: no more of them than are best for the fold
+    that they hold out, where few labels would else be learnt by heart."""
 
     trees: int = 150
     depth: int = 5
@@ -52,13 +53,19 @@ class TreeConfig:
     columns: float = 0.5
     threads: int = 0
     seed: int = 0
+    stopping: bool = False
 
 
 def fit_trees(
-    x: Floats, abusive: Bools, weight: Floats, config: TreeConfig, directions: Sequence[int] = ()
+    x: Floats,
+    abusive: Bools,
+    weight: Floats,
+    config: TreeConfig,
+    directions: Sequence[int] = (),
+    held: Floats | None = None,
 ) -> xgboost.Booster:
-    """Trees on features [N, F] with a weight for each account; `directions` [F] as `direction` gives them, or none."""
-    used = weight > 0
+    """Trees on features [N, F] with a weight for each account; `directions` [F] as `direction` gives them, or none.
+    `held` [N] weighs those that say how many trees are best."""
     parameters = {
         "objective": "binary:logistic",
         "max_depth": config.depth,
@@ -70,8 +77,24 @@ def fit_trees(
         "verbosity": 0,
         "monotone_constraints": tuple(directions),
     }
-    data = xgboost.DMatrix(x[used], label=abusive[used], weight=weight[used])
-    return xgboost.train(parameters, data, num_boost_round=config.trees)
+    if held is None or not held.any():
+        return xgboost.train(parameters, _rows(x, abusive, weight), num_boost_round=config.trees)
+    losses: dict[str, dict[str, list[float]]] = {}
+    grown = xgboost.train(
+        parameters,
+        _rows(x, abusive, weight),
+        num_boost_round=config.trees,
+        evals=[(_rows(x, abusive, held), "held")],
+        evals_result=losses,
+        verbose_eval=False,
+    )
+    return grown[: int(np.argmin(losses["held"]["logloss"])) + 1]
+
+
+def _rows(x: Floats, abusive: Bools, weight: Floats) -> xgboost.DMatrix:
+    """Those that count."""
+    used = weight > 0
+    return xgboost.DMatrix(x[used], label=abusive[used], weight=weight[used])
 
 
 def score_trees(trees: xgboost.Booster, x: Floats) -> Floats:
@@ -92,9 +115,12 @@ def fit_folds(views: Sequence[View], folds: int, config: TreeConfig) -> tuple[xg
     fold = np.concatenate([view.fold for view in views])
     directions = [direction(name) for name in FEATURES]
     directions += [0] * (x.shape[1] - len(directions))
-    return tuple(
-        fit_trees(x[fold != k], abusive[fold != k], weight[fold != k], config, directions) for k in range(folds)
-    )
+
+    def of(k: int) -> xgboost.Booster:
+        learnt, held = np.where(fold == k, 0.0, weight), np.where(fold == k, weight, 0.0)
+        return fit_trees(x, abusive, learnt, config, directions, held if config.stopping else None)
+
+    return tuple(of(k) for k in range(folds))
 
 
 def to_bytes(trees: Sequence[xgboost.Booster]) -> list[npt.NDArray[np.uint8]]:

@@ -16,6 +16,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from graphsvc.links.combinations import combinations
 from graphsvc.links.view import LinkView
@@ -146,12 +147,14 @@ def _combinations(view: LinkView, priors: Priors | None) -> Shared:
 
 
 def _peers(view: LinkView) -> Shared:
-    """Each pair of direct peers as a thing that two accounts hold. The busier of the two decides what it is worth."""
-    source, target = view.peers["source"].to_numpy(), view.peers["target"].to_numpy()
+    """Each pair of direct peers as a thing that two accounts hold. The busier of the two decides what it is worth. A
+    link of negative weight, a warning or a complaint, ties nobody."""
+    peers = view.peers.filter(pc.greater_equal(view.peers["weight"], 0))
+    source, target = peers["source"].to_numpy(), peers["target"].to_numpy()
     ends = np.stack([np.minimum(source, target), np.maximum(source, target)], axis=1)
     ends, edge = np.unique(ends.reshape(-1, 2), axis=0, return_inverse=True)
     weight = np.zeros(len(ends), np.float32)
-    np.maximum.at(weight, edge.reshape(-1), view.peers["weight"].to_numpy())
+    np.maximum.at(weight, edge.reshape(-1), peers["weight"].to_numpy())
     degree = np.bincount(ends.reshape(-1), minlength=len(view.accounts))
     busier = np.maximum(degree[ends].max(axis=1, initial=0), 2)
     rarity = np.log2(population(len(view.accounts)) / busier)

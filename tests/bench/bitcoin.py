@@ -28,10 +28,10 @@ from graphsvc.config import Settings, load_settings
 from graphsvc.events.mapping import read_mapping
 from graphsvc.jobs.detect import detect
 from graphsvc.jobs.importing import import_table
-from graphsvc.jobs.train import train_on_ledger
+from graphsvc.jobs.train import Way, train_on_ledger
 
 MAPPING = Path(__file__).parents[2] / "examples/import/bitcoin_alpha.toml"
-ATTRIBUTES = ("rating_received", "rating_given")
+ATTRIBUTES = ("rates",)
 DRAWS = 1_000
 ROUNDS = 100
 Floats = npt.NDArray[np.float64]
@@ -101,7 +101,8 @@ def goodness(asked: Question) -> Mapping[str, float]:
 
 def model(settings: Settings, moment_ms: int, seed: int) -> Mapping[str, float]:
     """Probabilities of a model trained on what happened by the moment."""
-    train_on_ledger(settings, moment_ms, seed, lambda text, share: None, forecast=True)
+    # Not a challenger of the model of an earlier moment: what it says is to be seen.
+    train_on_ledger(settings, moment_ms, seed, lambda text, share: None, True, Way(challenger=False))
     accounts = detect(settings, moment_ms, lambda text, share: None).results.accounts
     return dict(zip(accounts["account_id"].to_pylist(), accounts["probability"].to_pylist(), strict=True))
 
@@ -113,7 +114,7 @@ def case(name: str, asked: Question, share: float, scorer: Callable[[], Mapping[
     middle = float(np.median(list(known.values())))
     score = np.array([known.get(name, middle) for name in asked.accounts])
     draws = np.random.default_rng(0).integers(0, len(score), (DRAWS, len(score)))
-    figures = {}
+    figures: dict[str, object] = {}
     for figure, measure in (("auroc", auroc), ("average_precision", average_precision)):
         drawn = [measure(asked.distrusted[rows], score[rows]) for rows in draws]
         low, high = np.quantile(drawn, (0.025, 0.975))

@@ -15,7 +15,7 @@ import pytest
 from gnn.attributes import Attribute, fit_attributes, from_manifest, to_manifest, with_attributes
 from gnn.errors import ModelError
 from gnn.forecast import forecasts
-from gnn.network import ATTRIBUTE_SCHEMA, Network
+from gnn.network import ATTRIBUTE_SCHEMA, PEER_SCHEMA, Network
 from gnn.predict import graph_of, predict
 from gnn.registry import load, save
 from gnn.train import Example, TrainConfig, train
@@ -113,7 +113,8 @@ def network_of(rows: list[dict[str, object]], accounts: int) -> Network:
     empty = pa.table({"account_id": [f"a{index}" for index in range(accounts)]})
     attributes = pa.Table.from_pylist(rows, schema=ATTRIBUTE_SCHEMA)
     none = np.full(accounts, -1, np.int32)
-    return Network(0, empty, empty[:0], empty[:0], empty[:0], empty[:0], none, attributes=attributes)
+    peers = PEER_SCHEMA.empty_table()
+    return Network(0, empty, empty[:0], empty[:0], peers, empty[:0], none, attributes=attributes)
 
 
 def test_a_number_is_its_place_among_those_of_training() -> None:
