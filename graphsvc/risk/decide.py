@@ -16,7 +16,7 @@ from graphsvc.errors import Unavailable
 from graphsvc.events.record import Record
 from graphsvc.events.tokens import Tokeniser, load_key
 from graphsvc.risk.answer import Action, RiskLevel
-from graphsvc.risk.listed import Listed, Lists
+from graphsvc.risk.listed import Known, Listed, Lists, nothing_known
 from graphsvc.risk.loops import Loop
 from graphsvc.risk.policy.keeper import PolicyKeeper
 from graphsvc.risk.policy.verdict import in_holdout, recommend
@@ -87,12 +87,14 @@ class Decider:
         self._policy.refresh()
         self.lists.refresh()
 
-    def decide(self, account_id: str, event_type: str, probability: float, record: Record | None) -> Recommendation:
-        """For an event's `record`, or None for an account by itself."""
+    def decide(
+        self, account_id: str, event_type: str, probability: float, record: Record | None, known: Known = nothing_known
+    ) -> Recommendation:
+        """For an event's `record`, or None for an account by itself. `known`: what the account was ever seen with."""
         policy = self._policy.held.policy
         channel = record.channel if record is not None else None
         identifiers = record.identifiers if record is not None else ()
-        listed = self.lists.look(account_id, identifiers, int(time.time() * 1000))
+        listed = self.lists.look(account_id, identifiers, int(time.time() * 1000), known)
         cell = policy.cell(event_type, channel, listed.standing.watched)
         level, graded = cell.grades.decide(probability)
         said = recommend(graded, listed.standing, in_holdout(self._holdout_key, account_id, policy.holdout_share))

@@ -109,11 +109,10 @@ class Index:
             standing = self._labels.standing(account, banned=False)
         return Look(found.seen, detected, standing, cluster, then, now)
 
-    def keys_of(self, account_id: str) -> list[int]:
-        """Keys of the identifiers that the account was ever seen with."""
+    def seen_with(self, account_id: str) -> tuple[int, list[int]]:
+        """The seed of all keys, and the keys of the identifiers that the account was ever seen with."""
         key = np.uint64(self.key(account_id))
-        keys: list[int] = kernels.held(self.base.arrays, self._over, key).tolist()
-        return keys
+        return self.base.seed, kernels.held(self.base.arrays, self._over, key).tolist()
 
     def _with_room(self, need: Need) -> kernels.OverlayArrays:
         self._over = with_room(self._over, need)

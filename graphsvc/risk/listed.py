@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from graphsvc.cases.lists import Entry, ListName, ListStore
 from graphsvc.events.record import Identifier
 from graphsvc.risk.answer import Reason
+from graphsvc.risk.keys import identifier_keys
 from graphsvc.risk.policy.verdict import Decided, Standing
 from graphsvc.risk.reasons import SHARES
 
 K = TypeVar("K")
 STALE_S = 5.0
 """Lists that could not be read for so long may lack what was decided since."""
+PASSING_TYPES = frozenset({"ip", "subnet", "asn", "tls", "conversation", "prompt_family"})
+"""Places and ways that people come through rather than things they have: an entry of these counts for the events that
+carry it, not for everybody who once did."""
 
 
 class Hit(NamedTuple):
@@ -38,14 +42,33 @@ class Listed(NamedTuple):
 
 
 NOT_LISTED = Listed(Standing(), ())
+Known = Callable[[], tuple[int, Collection[int]]]
+"""Gives the seed of an index's keys, and the keys of the identifiers that an account was ever seen with."""
+
+
+def nothing_known() -> tuple[int, Collection[int]]:
+    """Of an account that no index knows."""
+    return 0, ()
 
 
 @dataclass(frozen=True)
 class _Tables:
-    """Entries by what they are about."""
+    """Entries by what they are about. `lasting`: identifiers that an account keeps, by their keys under the seed in use."""
 
     accounts: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
     identifiers: dict[Identifier, tuple[Entry, ...]] = field(default_factory=dict)
+    lasting: dict[int, dict[int, Identifier]] = field(default_factory=dict)
+
+    def held(self, seed: int, keys: Collection[int]) -> list[tuple[Entry, ...]]:
+        """Entries of the lasting identifiers with these keys."""
+        known = self.lasting.get(seed)
+        if known is None:
+            names = [one for one in self.identifiers if one.type not in PASSING_TYPES]
+            found = identifier_keys([one.type for one in names], [one.id for one in names], seed)
+            known = dict(zip(found.tolist(), names, strict=True))
+            self.lasting.clear()
+            self.lasting[seed] = known
+        return [self.identifiers[known[key]] for key in known.keys() & set(keys)]
 
 
 class Lists:
@@ -72,11 +95,18 @@ class Lists:
                 self._tables = _with(self._tables, changed, int(time.time() * 1000))
             self._revision, self._read_s = revision, started_s
 
-    def look(self, account_id: str, identifiers: Sequence[Identifier], at_ms: int) -> Listed:
-        """What counts for an account with these identifiers at hand."""
+    def look(
+        self, account_id: str, identifiers: Sequence[Identifier], at_ms: int, known: Known = nothing_known
+    ) -> Listed:
+        """What counts for an account with these identifiers at hand. Of those that it was ever seen with (`known`),
+        lasting ones on the block and watch lists count too; those on the allow list count only at hand, so that nobody
+        is let through for what was borrowed once."""
         tables = self._tables
         accounts = [Hit(one.list, None) for one in tables.accounts.get(account_id, ()) if one.counts(at_ms)]
         others = _hits((tables.identifiers.get(one, ()) for one in identifiers), at_ms)
+        if tables.identifiers:
+            held = _hits(tables.held(*known()), at_ms)
+            others |= {hit for hit in held if hit.list != "allow"}
         return weigh(accounts, others) if accounts or others else NOT_LISTED
 
 
