@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     attributes: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Attributes of events that a model trained here has as features, with commas."
     )
+    workers: int = Field(2, ge=1, le=64, description="How many processes answer the API, sharing one risk index base.")
     detect_every_s: float = Field(60.0, gt=0, description="How often the worker looks for clusters.")
 
     @field_validator("attributes", mode="before")
@@ -102,6 +103,10 @@ class Places:
     @property
     def results(self) -> Path:
         return self.root / "results.sqlite"
+
+    @property
+    def risk(self) -> Path:
+        return self.root / "risk"
 
     @property
     def cases(self) -> Path:

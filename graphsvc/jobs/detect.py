@@ -25,6 +25,7 @@ from graphsvc.clusters.results import Campaigns, Past, Results, ResultsReader, R
 from graphsvc.clusters.strength import strengths
 from graphsvc.config import Settings
 from graphsvc.jobs import drift
+from graphsvc.jobs.answers import keep_for_answers
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
 from graphsvc.jobs.shadow import judge_beside
@@ -74,6 +75,7 @@ def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: En
     results = _judge(settings, tables, observed, previous, published, report, engine)
     if published:
         report("writing", 0.95)
+        keep_for_answers(settings, observed.view, results)
         write_results(places.results, results)
     report("done", 1.0)
     return Detection(results, published)

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from prometheus_client import Gauge
+from collections.abc import Iterator
+
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from graphsvc.config import Places
-from graphsvc.jobs.drift import Comparison, read
+from graphsvc.jobs.drift import Kept, read
 
-PSI = Gauge(
-    "graphsvc_drift_psi",
-    "Population stability index of a feature or score in the last detection; 0.2 and more is an alarm",
-    ["against", "of"],
-)
-ALARMS = Gauge("graphsvc_drift_alarms", "Features and scores whose drift alarms", ["against"])
-UNLIKE = Gauge("graphsvc_drift_unlike_share", "Share of accounts that are unlike those of training")
+
+class Drift(Collector):
+    """Those of a comparison that was not made are absent. Of no process: each reads the same from the disk."""
+
+    def __init__(self) -> None:
+        self.kept: Kept | None = None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        psi = GaugeMetricFamily(
+            "graphsvc_drift_psi",
+            "Population stability index of a feature or score in the last detection; 0.2 and more is an alarm",
+            labels=("against", "of"),
+        )
+        alarms = GaugeMetricFamily(
+            "graphsvc_drift_alarms", "Features and scores whose drift alarms", labels=("against",)
+        )
+        kept = self.kept
+        compared = (("training", kept.training), ("earlier", kept.earlier)) if kept is not None else ()
+        for against, found in compared:
+            if found is not None:
+                alarms.add_metric((against,), len(found.alarms))
+                for one in found.moved:
+                    psi.add_metric((against, one.name), one.psi)
+        share = kept.unlike if kept is not None else 0.0
+        unlike = GaugeMetricFamily(
+            "graphsvc_drift_unlike_share", "Share of accounts that are unlike those of training", value=share
+        )
+        yield from (psi, alarms, unlike)
+
+
+DRIFT = Drift()
+REGISTRY.register(DRIFT)
 
 
 def refresh(places: Places) -> None:
-    """Sets the gauges; those of a comparison that was not made are absent."""
-    kept = read(places)
-    for gauge in (PSI, ALARMS):
-        gauge.clear()
-    UNLIKE.set(kept.unlike if kept is not None else 0.0)
-    if kept is not None:
-        _set("training", kept.training)
-        _set("earlier", kept.earlier)
-
-
-def _set(against: str, found: Comparison | None) -> None:
-    if found is None:
-        return
-    ALARMS.labels(against).set(len(found.alarms))
-    for one in found.moved:
-        PSI.labels(against, one.name).set(one.psi)
+    """Reads the gauges anew."""
+    DRIFT.kept = read(places)

@@ -91,6 +91,11 @@ class SqliteLedger:
         rows = self._rows("SELECT body FROM labels WHERE account_id = ? ORDER BY offset", (account_id,))
         return [self._decode_label(body) for (body,) in rows]
 
+    def digest(self, event_id: str) -> bytes | None:
+        """The digest of the event of this id, or None where there is none."""
+        rows = self._rows("SELECT digest FROM events WHERE event_key = ?", (_key(event_id),))
+        return bytes(rows[0][0]) if rows else None
+
     def offset(self) -> int:
         return int(self._rows(LAST, ())[0][0])
 

@@ -27,6 +27,10 @@ class Loop:
     def wake(self) -> None:
         self._wake.set()
 
+    def rest(self, seconds: float) -> None:
+        """Waits, but not longer than until it is stopped."""
+        self._stop.wait(seconds)
+
     @property
     def stopping(self) -> bool:
         return self._stop.is_set()

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from prometheus_client import Counter
 
-from graphsvc.cases.assessments import AssessmentLog, AssessmentStore
+from graphsvc.cases.assessments import AssessmentStore
 from graphsvc.config import Settings
 from graphsvc.events.arrive import now_ms
 from graphsvc.events.record import LabelRecord
 from graphsvc.ledger import open_ledger
 from graphsvc.risk.answer import Outcome
+from graphsvc.risk.writer import Writer
 
 SOURCE = "outcome"
 LABELS = (Outcome.ABUSIVE, Outcome.BENIGN)
@@ -34,17 +35,15 @@ class Told:
 class Outcomes:
     """`counted` is called when a label was appended."""
 
-    def __init__(
-        self, settings: Settings, store: AssessmentStore, log: AssessmentLog, counted: Callable[[], None]
-    ) -> None:
-        self._settings, self._store, self._log, self._counted = settings, store, log, counted
+    def __init__(self, settings: Settings, store: AssessmentStore, writer: Writer, counted: Callable[[], None]) -> None:
+        self._settings, self._store, self._writer, self._counted = settings, store, writer, counted
 
     def tell(self, assessment_id: str, outcome: Outcome) -> Told:
         """Takes an outcome; the same of the same assessment again changes nothing.
 
         Raises NotFound, and Unavailable where it cannot be kept now: to tell it again then completes it.
         """
-        row = self._log.find(assessment_id)
+        row = self._writer.find(assessment_id)
         # Its moment is kept before the label is made, so that whoever comes again makes the same label, not another.
         told_ms = self._store.add_outcome(assessment_id, outcome.value, now_ms())
         against: tuple[LabelRecord, ...] = ()

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Histogram
 
-from graphsvc.cases.assessments import AssessmentLog, AssessmentRow, AssessmentStore
-from graphsvc.clusters.results import ResultsReader
+from graphsvc.cases.assessments import AssessmentRow, AssessmentStore
 from graphsvc.config import Settings
 from graphsvc.errors import Conflict, GraphsvcError, NotFound, Unavailable
 from graphsvc.events.arrive import Arrival, now_ms
@@ -23,51 +20,31 @@ from graphsvc.events.types import Event
 from graphsvc.ledger import open_ledger
 from graphsvc.ledger.accept import KNOWN_OTHERWISE
 from graphsvc.ledger.base import Draft
-from graphsvc.ledger.base import Outcome as Appending
-from graphsvc.links.tables import LinkTables
 from graphsvc.risk.answer import Assessment, Carried, Outcome
-from graphsvc.risk.backlog import Backlog, lose
-from graphsvc.risk.base import empty_base
 from graphsvc.risk.carried import carried
 from graphsvc.risk.decide import Decider, Recommendation
-from graphsvc.risk.follow import BATCH_RECORDS, FAR_RECORDS, follow, make_index
-from graphsvc.risk.index import Index, Look
-from graphsvc.risk.keys import account_key
-from graphsvc.risk.labels import LabelBook
+from graphsvc.risk.index import Look
+from graphsvc.risk.keeper import IndexKeeper, State
 from graphsvc.risk.listed import Lists
 from graphsvc.risk.loops import Loop
 from graphsvc.risk.outcomes import Outcomes, Told
 from graphsvc.risk.policy import ACCOUNT
 from graphsvc.risk.reasons import cluster_of, reasons_of
-from graphsvc.risk.recorder import Recorder
-from graphsvc.risk.score import Scorer, load_scorer, network_probability, stranger, with_label
+from graphsvc.risk.score import network_probability, with_label
+from graphsvc.risk.spool import Entry, Peers, Spool
+from graphsvc.risk.writer import Writer, lose
 
 log = structlog.get_logger("risk")
-TAIL_EVERY_S = 0.2
-REFRESH_EVERY_S = 1.0
 GRAPH_EVERY_S = 3.0
-RETRY_EVERY_S = 0.25
 BUSY_MS = 50
-"""So long an answer waits for another process that writes to the ledger."""
-BEHIND_S = 2.0
-"""An index that did not reach the ledger's end for so long is behind."""
+"""So long the writer waits for another process that writes to the ledger, before it tries again."""
+SPOOL = "spool"
 SECONDS = Histogram(
     "graphsvc_risk_assess_seconds",
-    "Time to assess, the flush of the ledger included",
+    "Time to assess",
     ["recorded"],
     buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.015, 0.05, 0.25, 1),
 )
-INDEX_OFFSET = Gauge("graphsvc_risk_index_offset", "Offset of the last ledger record that risk answers count")
-
-
-@dataclass(frozen=True)
-class _State:
-    """What answers are made from; replaced as one. `built` is False until the data folder was read."""
-
-    index: Index
-    scorer: Scorer
-    model_problem: str
-    built: bool
 
 
 class RiskService:
@@ -82,100 +59,84 @@ class RiskService:
     ) -> None:
         places = settings.places.create()
         self._arrival = arrival
-        self._model_folder = model_folder
         self._graph_alive = graph_alive
-        self._settings = settings
         self._reading, self._writing = open_ledger(settings), open_ledger(settings, BUSY_MS)
-        self._recorder = Recorder(self._writing)
-        self._backlog = Backlog(self._recorder.append)
-        self._tables = LinkTables(places.links)
-        self._results_path = places.results
-        self._results = ResultsReader(places.results)
+        spool = Spool(places.risk / SPOOL)
         self._decider = Decider(settings)
-        self._store = AssessmentStore(places.cases)
-        self._log = AssessmentLog(self._store)
-        self._outcomes = Outcomes(settings, self._store, self._log, lambda: self._tail.wake())
-        scorer, problem = load_scorer(model_folder())
-        self._state = _State(Index(empty_base(stranger(scorer)), LabelBook(), 0), scorer, problem, built=False)
-        self._source: tuple[object, ...] = ()
+        store = AssessmentStore(places.cases)
+        self._writer = Writer(spool, self._writing, store)
+        self._keeper = IndexKeeper(settings, model_folder, Peers(spool), self._writer)
+        self._outcomes = Outcomes(settings, store, self._writer, self._keeper.wake)
         self._graph_up = False
-        self._caught_up_s = 0.0
-        self._tail = Loop("tail", TAIL_EVERY_S, self._follow)
-        self._refresher = Loop("refresh", REFRESH_EVERY_S, self._refresh)
         self._prober = Loop("graph", GRAPH_EVERY_S, self._probe)
-        self._retrier = Loop("backlog", RETRY_EVERY_S, self._retry)
 
     def start(self) -> None:
         """Starts the background threads."""
-        self._log.start()
+        self._writer.start()
         self._decider.start()
-        for loop in (self._prober, self._refresher, self._tail, self._retrier):
-            loop.start()
+        self._prober.start()
+        self._keeper.start()
 
     def stop(self) -> None:
         """Ends the background threads; what was assessed is remembered when this returns."""
-        for loop in (self._retrier, self._tail, self._refresher, self._prober):
-            loop.stop()
+        self._keeper.stop()
+        self._prober.stop()
         self._decider.stop()
-        self._backlog.close()
-        self._log.stop()
+        self._writer.stop()
         self._reading.close()
         self._writing.close()
-        gc.unfreeze()
 
     @property
     def lag(self) -> int:
         """How many ledger records the index has yet to count."""
-        return max(self._reading.offset() - self._state.index.offset, 0)
+        return self._keeper.lag
 
     def states(self) -> dict[str, str]:
         """For each part that answers rest on: "ok", or what is missing."""
-        state = self._state
-        index = "behind the ledger" if self._behind(state) else "ok"
-        return {
-            "index": index if state.built else "being built",
-            "model": state.model_problem or "ok",
-            "detection": "ok" if state.index.base.as_of_ms is not None else "no detection has run yet",
-            "graph": "ok" if self._graph_up else "not reachable",
-            **self._decider.states(),
-        }
+        return {**self._keeper.states(), "graph": "ok" if self._graph_up else "not reachable", **self._decider.states()}
 
     def assess_event(self, event: Event, record: bool) -> Assessment:
-        """Judges an event by the state before it, and with `record` appends it, durably, and counts it at once.
+        """Judges an event by the state before it, and with `record` keeps it, safe from a killed process, and counts
+        it at once.
 
         Raises Rejected where the event cannot be read, Conflict where its id is known with other content.
         """
         started_s = time.perf_counter()
         draft = self._arrival.draft(event, now_ms())
-        state, account = self._state, account_key(event.account_id)
-        look = state.index.look(account, draft.record.identifiers)
+        state = self._keeper.state
+        look = state.index.look(state.index.key(event.account_id), draft.record.identifiers)
         probability = network_probability(look, state.scorer)
-        recorded = not record or self._record(draft, account, probability)
-        assessment = self._answer(
-            event.account_id, event.type, look, probability, state, started_s, recorded, draft.record
-        )
+        known = record and self._known(draft)
+        recorded = not record or (not self._writer.refused and self._writer.has_room)
+        assessment, row = self._answer(event.type, look, probability, state, started_s, recorded, draft.record)
+        self._remember(Entry(row, draft.record if record and not known else None, draft.digest, probability))
+        if record and not known:
+            self._keeper.count(draft.record, probability)
         SECONDS.labels(str(record).lower()).observe(time.perf_counter() - started_s)
         return assessment
 
     def assess_account(self, account_id: str) -> Assessment:
         """Judges an account as it is now. Raises NotFound where it was never seen."""
         started_s = time.perf_counter()
-        state = self._state
+        state = self._keeper.state
         look = self._look(state, account_id)
         probability = network_probability(look, state.scorer)
-        return self._answer(account_id, ACCOUNT, look, probability, state, started_s, recorded=True)
+        about = Record("", ACCOUNT, account_id, 0, 0)
+        assessment, row = self._answer(ACCOUNT, look, probability, state, started_s, True, about)
+        self._remember(Entry(row))
+        return assessment
 
     def knows(self, account_id: str) -> bool:
         """Whether the account was ever seen. Raises Unavailable while the index cannot tell."""
         try:
-            return self._look(self._state, account_id).seen
+            return self._look(self._keeper.state, account_id).seen
         except NotFound:
             return False
 
     def carried(self, account_id: str) -> Carried:
         """The reasons with what each carries, and the fewest identifiers without which the account would not be
         flagged. Raises NotFound where it was never seen."""
-        state = self._state
+        state = self._keeper.state
         return carried(self._look(state, account_id), state.scorer)
 
     def outcome(self, assessment_id: str, outcome: Outcome) -> Told:
@@ -189,68 +150,54 @@ class RiskService:
 
     def observe(self, drafts_offset: int) -> None:
         """Counts records that were appended by others, up to this offset where it is near, else as soon as can be."""
-        for _ in range(drafts_offset // BATCH_RECORDS + 1):
-            state = self._state
-            far = drafts_offset - state.index.offset
-            if not 0 < far <= 10 * BATCH_RECORDS or not state.built:
-                break
-            follow(state.index, self._reading, state.scorer)
-        self._tail.wake()
+        self._keeper.observe(drafts_offset)
 
-    def _look(self, state: _State, account_id: str) -> Look:
-        look = state.index.look(account_key(account_id))
+    def _look(self, state: State, account_id: str) -> Look:
+        look = state.index.look(state.index.key(account_id))
         if look.seen:
             return look
         if not state.built:
             raise Unavailable("The risk index is being built.", hint="Try again in a few seconds.")
         raise NotFound("No event of this account was seen.")
 
-    def _record(self, draft: Draft, account: int, probability: float) -> bool:
-        """Whether the event is on disk; a ledger that cannot be written must not keep the caller from an answer. Where
-        it cannot, the event is appended later, and the tail counts it then."""
-        try:
-            appended = self._recorder.append(draft)
-        except GraphsvcError as error:
-            log.warning("not_recorded", code=error.code, reason=str(error))
-            self._backlog.add(draft)
-            return False
-        except Exception as error:
-            lose("unwritable", error=type(error).__name__)
-            return False
-        if appended is Appending.CONFLICT:
+    def _known(self, draft: Draft) -> bool:
+        """Whether the event is recorded already. Raises Conflict where it is with other content. A ledger that cannot
+        be read must not keep the caller from an answer: it tells a conflict when it takes the event."""
+        event_id = draft.record.event_id
+        digest = self._writer.digest(event_id)
+        if digest is None:
+            try:
+                digest = self._reading.digest(event_id)
+            except GraphsvcError as error:
+                log.warning("ledger_not_read", code=error.code, reason=str(error))
+        if digest is not None and digest != draft.digest:
             raise Conflict(KNOWN_OTHERWISE)
-        self._count(draft.record, account, probability)
-        return True
+        return digest is not None
 
-    def _count(self, record: Record, account: int, probability: float) -> None:
-        """Counts a record that is on disk, in the index that answers when it is done."""
-        while True:
-            index = self._state.index
-            with index.lock:
-                if self._state.index is not index:
-                    continue
-                if index.apply([record]):
-                    index.raise_probability(account, probability)
-                return
+    def _remember(self, entry: Entry) -> None:
+        try:
+            self._writer.add(entry)
+        except UnicodeEncodeError as error:
+            lose("unwritable", error=type(error).__name__)
 
     def _answer(
         self,
-        account_id: str,
         event_type: str,
         look: Look,
         probability: float,
-        state: _State,
+        state: State,
         started_s: float,
         recorded: bool,
-        record: Record | None = None,
-    ) -> Assessment:
+        record: Record,
+    ) -> tuple[Assessment, AssessmentRow]:
         final = round(with_label(probability, look), 6)
-        said = self._decider.decide(account_id, event_type, final, record)
+        about = None if event_type == ACCOUNT else record
+        seen = partial(state.index.seen_with, record.account_id)
+        said = self._decider.decide(record.account_id, event_type, final, about, seen)
         degraded = self._degraded(state, recorded)
-        as_of_ms = state.index.base.as_of_ms
         assessment = Assessment(
             assessment_id=f"as_{secrets.token_hex(12)}",
-            account_id=account_id,
+            account_id=record.account_id,
             probability=final,
             risk_level=said.level,
             recommended_action=said.action,
@@ -259,69 +206,23 @@ class RiskService:
             cluster=cluster_of(look, state.index.base),
             model_version=state.scorer.version,
             policy_version=said.policy_version,
-            graph_as_of=_rfc3339(as_of_ms) if as_of_ms is not None else None,
+            graph_as_of=state.graph_as_of,
             degraded=bool(degraded),
             degraded_reasons=degraded,
             latency_ms=round((time.perf_counter() - started_s) * 1000, 3),
         )
-        self._log.add(_row(assessment, event_type, said))
-        return assessment
+        return assessment, _row(assessment, event_type, said)
 
-    def _degraded(self, state: _State, recorded: bool) -> tuple[str, ...]:
+    def _degraded(self, state: State, recorded: bool) -> tuple[str, ...]:
         tests = (
             ("model_missing", state.scorer.degraded),
             ("graph_unavailable", not self._graph_up),
-            ("no_detection", state.index.base.as_of_ms is None),
-            ("index_behind", self._behind(state)),
+            ("no_detection", state.graph_as_of is None),
+            ("index_behind", self._keeper.behind),
             ("not_recorded", not recorded),
             *self._decider.missing(),
         )
         return tuple(reason for reason, true in tests if true)
-
-    def _behind(self, state: _State) -> bool:
-        return not state.built or time.monotonic() - self._caught_up_s > BEHIND_S
-
-    def _follow(self) -> None:
-        state = self._state
-        if not state.built:
-            return
-        while not self._tail.stopping and self._state is state:
-            if follow(state.index, self._reading, state.scorer) < BATCH_RECORDS:
-                self._caught_up_s = time.monotonic()
-                break
-        INDEX_OFFSET.set(state.index.offset)
-
-    def _retry(self) -> None:
-        if self._backlog.drain():
-            self._tail.wake()
-
-    def _refresh(self) -> None:
-        """Makes a new index when there is a new detection or model, or when the base lies too far back."""
-        source, index = self._present(), self._state.index
-        if source == self._source and index.offset - index.base.offset <= FAR_RECORDS:
-            return
-        scorer, problem = load_scorer(self._model_folder())
-        new = make_index(self._reading, self._tables, self._results, scorer)
-        while follow(new, self._reading, scorer) == BATCH_RECORDS and not self._refresher.stopping:
-            pass
-        self._swap(_State(new, scorer, problem, built=True))
-        self._source = source
-
-    def _swap(self, state: _State) -> None:
-        """No record is counted by the old index alone: whoever counts one holds its lock and looks whether it still
-        answers."""
-        with self._state.index.lock:
-            while follow(state.index, self._reading, state.scorer) == BATCH_RECORDS:
-                pass
-            self._state = state
-            self._caught_up_s = time.monotonic()
-        # What was just built lives long; to walk it would hold up answers for 0.1 s at each full collection.
-        gc.freeze()
-
-    def _present(self) -> tuple[object, ...]:
-        """What tells one detection and one model from the next."""
-        folder = self._model_folder()
-        return _mark(self._results_path), folder, _mark(folder / "manifest.json"), _mark(folder / "model.safetensors")
 
     def _probe(self) -> None:
         try:
@@ -329,14 +230,6 @@ class RiskService:
         except Exception:
             self._graph_up = False
             raise
-
-
-def _mark(path: Path) -> tuple[int, int] | None:
-    try:
-        seen = path.stat()
-    except FileNotFoundError:
-        return None
-    return seen.st_ino, seen.st_mtime_ns
 
 
 def _row(assessment: Assessment, event_type: str, said: Recommendation) -> AssessmentRow:
@@ -353,7 +246,3 @@ def _row(assessment: Assessment, event_type: str, said: Recommendation) -> Asses
         made_ms=now_ms(),
         **said.facts(),
     )
-
-
-def _rfc3339(moment_ms: int) -> str:
-    return datetime.fromtimestamp(moment_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

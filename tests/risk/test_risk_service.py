@@ -107,6 +107,10 @@ def test_what_is_recorded_is_in_the_ledger_once(deployment: Deployment, risk: Ri
     event = deployment.pays("a", "card")
     deployment.assess(event)
     deployment.assess(event)
+    with pytest.raises(Conflict):
+        deployment.assess(event | {"account_id": "b"})
+    wait_for(lambda: deployment.ledger.offset() == 1)
+    deployment.assess(event)
     assert [stored.record.event_id for stored in deployment.ledger.read(0, 9)] == [event["event_id"]]
     with pytest.raises(Conflict):
         deployment.assess(event | {"account_id": "b"})
@@ -140,6 +144,7 @@ def test_a_new_detection_is_picked_up(deployment: Deployment, risk: RiskService)
         deployment.assess(deployment.pays(account, "card"))
     assert risk.assess_account("ring0").degraded_reasons == ("no_detection",)
     assert risk.assess_account("ring0").graph_as_of is None
+    wait_for(lambda: deployment.ledger.offset() == len(RING))
     deployment.detect(dict.fromkeys(RING, 0.77))
     wait_for(lambda: risk.assess_account("ring0").graph_as_of is not None)
     answer = risk.assess_account("ring0")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import flask
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 
 from graphsvc.api import answers, openapi
 from graphsvc.api.operation import Operation, operation
@@ -36,12 +38,22 @@ def readyz() -> flask.Response:
 @blueprint.get("/metrics")
 def metrics() -> flask.Response:
     drift_metrics.refresh(services().settings.places)
-    return flask.Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+    return flask.Response(_metrics(), content_type=CONTENT_TYPE_LATEST)
 
 
 @blueprint.get("/openapi.json")
 def openapi_json() -> flask.Response:
     return flask.Response(msgspec.json.encode(openapi.document()), content_type="application/json")
+
+
+def _metrics() -> bytes:
+    """Of all processes that answer, where there are several."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest()
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(drift_metrics.DRIFT)
+    return generate_latest(registry)
 
 
 def _ledger() -> str:
