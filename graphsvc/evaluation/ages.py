@@ -3,12 +3,16 @@
 The log is replayed through the service's own index. Each look at the network becomes the index's base at its moment;
 between two looks, links, bans and labels count as their time comes. So nothing that came later touches an answer.
 In use the service looks more often than an evaluation does, so that these figures err on the low side.
+
+Beside the model the service is replayed as it would be without it: with looks that its boosted trees alone judge, and
+the same real-time head between looks; and with rules for looks and answers, nothing fitted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,9 +23,10 @@ from graphsvc.config import Settings
 from graphsvc.evaluation.replay import ASK, BIRTH, LOOK, Replay, Story
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
-from graphsvc.risk.score import HeadScorer
+from graphsvc.risk.score import HeadScorer, RuleScorer, Scorer
 
 if TYPE_CHECKING:
+    from gnn.ensemble import Model
     from graphsvc.evaluation.looks import Look
     from graphsvc.jobs.observe import Report
 
@@ -34,8 +39,32 @@ Floats = npt.NDArray[np.float32]
 Scores = dict[str, tuple[list[str], Floats]]
 
 
-def scores_at_ages(settings: Settings, looks: Iterable[Look], end_ms: int, report: Report) -> Scores:
-    """For each age the accounts that had reached it by `end_ms`, and their probabilities of abuse then, float32.
+@dataclass(frozen=True)
+class Service:
+    """A way to run the service: what answers between looks, and what each look says of its accounts, float32[N]."""
+
+    name: str
+    scorer: Scorer
+    detect: Callable[[Look], Floats]
+
+
+def services(model: Model, head: Head) -> tuple[Service, ...]:
+    """The model in use, its trees alone, and rules."""
+    from gnn.judgement import by_trees
+    from gnn.rules import by_rules
+
+    return (
+        Service("shipped", HeadScorer(head), lambda look: look.score),
+        Service("trees", HeadScorer(head), lambda look: by_trees(model, look.network).account),
+        Service("rules", RuleScorer(), lambda look: by_rules(look.network).account),
+    )
+
+
+def scores_at_ages(
+    settings: Settings, model: Model, looks: Iterable[Look], end_ms: int, report: Report
+) -> dict[str, Scores]:
+    """By service, for each age the accounts that had reached it by `end_ms`, and their probabilities of abuse then,
+    float32.
 
     `looks` come in order of time; before the first of them nothing but the log itself is known. An account's own label
     or ban is left aside, as the model leaves it: to repeat what people decided would be no detection.
@@ -45,28 +74,35 @@ def scores_at_ages(settings: Settings, looks: Iterable[Look], end_ms: int, repor
         tables = LinkTables(places.links)
         labels = [stored.label for stored in ledger.labels(end_ms)]
         story = Story.of(tables.lives(end_ms), tables.bans(end_ms), labels)
-    return replayed(Head.load(places.active_model), story, looks, end_ms, report)
+    return replayed(services(model, Head.load(places.active_model)), story, looks, end_ms, report)
 
 
-def replayed(head: Head, story: Story, looks: Iterable[Look], end_ms: int, report: Report) -> Scores:
+def replayed(
+    ways: Sequence[Service], story: Story, looks: Iterable[Look], end_ms: int, report: Report
+) -> dict[str, Scores]:
     """`scores_at_ages` of a story."""
-    replay = Replay(HeadScorer(head), story)
-    scores = np.full((len(AGES_MS), len(story.account_ids)), np.nan, dtype=np.float32)
+    replays = [Replay(way.scorer, story) for way in ways]
+    scores = np.full((len(ways), len(AGES_MS), len(story.account_ids)), np.nan, dtype=np.float32)
     plan = story.plan(list(AGES_MS.values())[1:], end_ms)
     due = _Due(looks)
     for done, (at_ms, kind, row, age) in enumerate(zip(*(part.tolist() for part in plan), strict=True)):
         if done % REPORT_EVERY == 0:
             report("replaying accounts' lives", done / len(plan.at_ms))
         look = due.by(at_ms, kind)
-        if look is not None:
-            replay.rebase(look)
-        if kind == BIRTH:
-            scores[0, row] = replay.birth(row, at_ms)
-        elif kind == ASK:
-            scores[age, row] = replay.ask(row)
-        else:
-            replay.happen(kind, row, at_ms)
-    return {name: _answered(story, part) for name, part in zip(AGES_MS, scores, strict=True)}
+        for way, replay, answers in zip(ways, replays, scores, strict=True):
+            if look is not None:
+                replay.rebase(replace(look, score=way.detect(look)))
+            if kind == BIRTH:
+                answers[0, row] = replay.birth(row, at_ms)
+            elif kind == ASK:
+                answers[age, row] = replay.ask(row)
+            else:
+                replay.happen(kind, row, at_ms)
+    return {way.name: _by_age(story, answers) for way, answers in zip(ways, scores, strict=True)}
+
+
+def _by_age(story: Story, answers: Floats) -> Scores:
+    return {age: _answered(story, part) for age, part in zip(AGES_MS, answers, strict=True)}
 
 
 class _Due:

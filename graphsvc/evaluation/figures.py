@@ -57,10 +57,13 @@ class AccountFigures:
 
 @dataclass(frozen=True)
 class AgeFigures:
-    """The same of accounts at one age (`signup`, `+1 h`, `+24 h`, `+7 d`), as the service would have answered then."""
+    """The same of accounts at one age (`signup`, `+1 h`, `+24 h`, `+7 d`), as the service would have answered then; and
+    as it would have with looks by boosted trees alone, and by rules."""
 
     age: str
     accounts: AccountFigures
+    trees: AccountFigures
+    rules: AccountFigures
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ class RingFound:
 @dataclass(frozen=True)
 class ClusterFigures:
     """How well rings are found. `ring_recall`: rings with half of their members in one flagged cluster; precision and
-    recall of membership in flagged clusters; B-cubed (Bagga and Baldwin 1998); `kind_accuracy` over flagged clusters
+    recall of membership in flagged clusters; precision where the line of flagging is as high as a recall of four in
+    five allows; B-cubed (Bagga and Baldwin 1998); `kind_accuracy` over flagged clusters
     that are mostly abusive; medians until found are over the rings that were found."""
 
     clusters: int
@@ -89,6 +93,7 @@ class ClusterFigures:
     ring_recall: Estimate
     account_precision: Estimate
     account_recall: Estimate
+    precision_at_recall_80: Estimate
     bcubed_precision: Estimate
     bcubed_recall: Estimate
     kind_accuracy: Estimate

@@ -6,6 +6,7 @@ reviews would be shown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from gnn.judgement import Judgement
 
 BUDGET_SHARE, BUDGET_LEAST = 0.01, 20
+RECALL = 0.8
 ENOUGH_HIT = 5
 """So many units with a false accusation show how much they differ; fewer do not."""
 
@@ -103,6 +105,7 @@ def cluster_figures(
         ring_recall=recall,
         account_precision=precision,
         account_recall=of_abusive,
+        precision_at_recall_80=_precision_at_recall(truth, clusters, said, RECALL),
         bcubed_precision=bcubed_precision,
         bcubed_recall=bcubed_recall,
         kind_accuracy=kind,
@@ -164,6 +167,18 @@ def _shares(match: Match, kinds: Sequence[str]) -> Drawn:
             (counts(owner, units.count, right[judged]), counts(owner, units.count)),
         ],
     )
+
+
+def _precision_at_recall(truth: Truth, clusters: Integers, probability: Floats, recall: float) -> Estimate:
+    """Precision of membership in clusters flagged from the highest line on at which so many of the abusive accounts lie
+    in them; nan where no line reaches that."""
+    chance = np.append(probability, -1.0)[clusters]
+    found = np.sort(chance[truth.known & truth.abusive])[::-1]
+    line = found[max(math.ceil(recall * len(found)) - 1, 0)] if len(found) else -1.0
+    units = Units.of_truth(truth)
+    called = truth.known & (chance >= line) & (line >= 0)
+    caught = units.sums(called & truth.abusive)
+    return ratios(units, [(caught, units.sums(called))]).share(0, units.operators)
 
 
 def _rings(match: Match) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

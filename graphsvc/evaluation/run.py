@@ -5,7 +5,7 @@ Nothing is written but the link tables, which any command brings up to date: the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,8 +22,8 @@ import pyarrow.compute as pc
 from gnn.network import column
 from graphsvc.config import Settings
 from graphsvc.errors import BadInput
-from graphsvc.evaluation.ages import scores_at_ages
-from graphsvc.evaluation.figures import AgeFigures, ClusterFigures, Evaluation, MethodFigures
+from graphsvc.evaluation.ages import AGES_MS, scores_at_ages
+from graphsvc.evaluation.figures import AccountFigures, AgeFigures, ClusterFigures, Evaluation, MethodFigures
 from graphsvc.evaluation.looks import Look, looks, moments
 from graphsvc.evaluation.measure import (
     account_figures,
@@ -125,7 +125,7 @@ def evaluate(settings: Settings, truth: Path | None, options: Options, report: R
     # The replay asks for each look as its time comes, and tells how far it is.
     seen = looks(settings, model, before, quiet)
     sights: list[Sight] = []
-    ages = scores_at_ages(settings, _watched(seen, look, sights), judge.as_of_ms, part(report, 0.2, 0.7))
+    ages = scores_at_ages(settings, model, _watched(seen, look, sights), judge.as_of_ms, part(report, 0.2, 0.7))
     report("ways of judging", 0.7)
     methods = case.methods(model)
     split = ablations(settings, case.truth, judge.as_of_ms, part(report, 0.75, 1.0)) if options.ablations else None
@@ -137,7 +137,7 @@ def evaluate(settings: Settings, truth: Path | None, options: Options, report: R
         accounts=methods[0].accounts,
         clusters=case.clusters(sights),
         innocents=innocent_figures(case.truth, look.score, look.clusters, look.probability),
-        ages=tuple(case.at_age(age, *answered) for age, answered in ages.items()),
+        ages=tuple(case.at_age(age, {name: found[age] for name, found in ages.items()}) for age in AGES_MS),
         methods=methods,
         split=split.methods if split else (),
         notes=(*judge.notes_on(case), *([split.why_none] if split and split.why_none else [])),
@@ -166,10 +166,13 @@ class _Case:
         found = rings_found(self.truth, look.account_ids, born_ms, sights)
         return cluster_figures(self.truth, look.clusters, look.probability, look.kinds, found)
 
-    def at_age(self, age: str, account_ids: Sequence[str], scores: npt.NDArray[np.float32]) -> AgeFigures:
+    def at_age(self, age: str, answers: Mapping[str, tuple[list[str], npt.NDArray[np.float32]]]) -> AgeFigures:
+        return AgeFigures(age, *(self._asked(*answers[name]) for name in ("shipped", "trees", "rules")))
+
+    def _asked(self, account_ids: Sequence[str], scores: npt.NDArray[np.float32]) -> AccountFigures:
         place = pc.index_in(pa.array(account_ids, pa.string()), value_set=pa.array(self.look.account_ids, pa.string()))
         truth = self.truth.rows(place.to_numpy().astype(np.int64))
-        return AgeFigures(age, account_figures(truth, scores, budget=self.options.budget))
+        return account_figures(truth, scores, budget=self.options.budget)
 
     def methods(self, model: Model) -> tuple[MethodFigures, ...]:
         """The model in use, its two halves alone, and rules, side by side."""

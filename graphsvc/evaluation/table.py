@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from graphsvc.evaluation.figures import (
     AccountFigures,
+    AgeFigures,
     ClusterFigures,
     Evaluation,
     EvasionStep,
@@ -45,7 +46,7 @@ def _evaluation(one: Evaluation) -> Iterator[str]:
         yield from _aligned([GROUP_HEAD, *map(_group, one.innocents)])
     if one.ages:
         yield from _section("at an account's age")
-        yield from _aligned([AGE_HEAD, *((age.age, *_short(age.accounts)) for age in one.ages)])
+        yield from _aligned([AGE_HEAD, *map(_age, one.ages)])
     for title, methods in (("ways of judging", one.methods), ("fitted on this log's earlier part", one.split)):
         if methods:
             yield from _section(title)
@@ -87,6 +88,7 @@ def _clusters(found: ClusterFigures) -> list[tuple[str, str]]:
         ("rings found", estimate(found.ring_recall, percent)),
         ("precision of accounts in them", estimate(found.account_precision, percent)),
         ("recall of accounts in them", estimate(found.account_recall, percent)),
+        ("precision at a recall of 80 %", estimate(found.precision_at_recall_80, percent)),
         ("B-cubed precision", estimate(found.bcubed_precision, percent)),
         ("B-cubed recall", estimate(found.bcubed_recall, percent)),
         ("kind right", estimate(found.kind_accuracy, percent)),
@@ -112,7 +114,13 @@ def _group(group: GroupFigures) -> Row:
     )
 
 
-AGE_HEAD = ("age", "AUROC", "average precision", "recall at 1 %")
+SHORT_HEAD = ("AUROC", "average precision", "recall at 1 %")
+AGE_HEAD = ("age", *SHORT_HEAD, "by its trees alone", "by rules (average precision)")
+
+
+def _age(age: AgeFigures) -> Row:
+    beside = (estimate(other.average_precision, decimal) for other in (age.trees, age.rules))
+    return (age.age, *_short(age.accounts), *beside)
 
 
 def _short(found: AccountFigures) -> Row:
@@ -123,7 +131,7 @@ def _short(found: AccountFigures) -> Row:
     )
 
 
-METHOD_HEAD = ("way", *AGE_HEAD[1:], "rings found", "innocents accused")
+METHOD_HEAD = ("way", *SHORT_HEAD, "rings found", "innocents accused")
 
 
 def _method(method: MethodFigures) -> Row:

@@ -12,12 +12,13 @@ import pytest
 
 from gnn.head import Head
 from gnn.network import Network
-from graphsvc.evaluation.ages import AGES_MS, Scores, replayed
+from graphsvc.evaluation.ages import AGES_MS, Scores, Service, replayed
 from graphsvc.evaluation.looks import Look
 from graphsvc.evaluation.replay import Story
 from graphsvc.events.record import LabelRecord, Record
 from graphsvc.jobs.observe import label_table, observed
 from graphsvc.links.tables import LinkTables
+from graphsvc.risk.score import HeadScorer
 from tests.links.worlds import DAY_MS, HOUR_MS, START_MS, event, filled, random_world
 from tests.risk.conftest import write_head
 
@@ -55,7 +56,8 @@ class Log:
     def scores(self, head: Head, looks: Sequence[int] = (), end_ms: int = END_MS) -> Scores:
         labels = [label for label in self.labels if label.decided_ms <= end_ms]
         story = Story.of(self.tables.lives(end_ms), self.tables.bans(end_ms), labels)
-        return replayed(head, story, map(self.look, looks), end_ms, lambda step, share: None)
+        way = Service("shipped", HeadScorer(head), lambda look: look.score)
+        return replayed([way], story, map(self.look, looks), end_ms, lambda step, share: None)["shipped"]
 
 
 def signup(account: str, at_ms: int, *ids: tuple[str, str]) -> Record:

@@ -148,11 +148,19 @@ def test_rings_and_clusters_by_hand() -> None:
     assert figures.ring_recall.value == 1.0
     assert figures.account_precision.value == pytest.approx(4 / 5)
     assert figures.account_recall.value == pytest.approx(4 / 8)
+    assert np.isnan(figures.precision_at_recall_80.value), "three in eight lie in no cluster at all"
     assert figures.kind_accuracy.value == 0.5
     assert figures.hours_until_found == Estimate(20.0, 10.0, 30.0)
     assert figures.accounts_until_found.value == 3.0
     assert sum(bin_.count for bin_ in figures.reliability) == 4
     assert figures.calibration_error.value == pytest.approx((0.1 + 0.8 + 0.2 + 0.1) / 4)
+
+
+def test_the_line_is_as_high_as_a_recall_of_four_in_five_allows() -> None:
+    """Seven of eight lie in the three likeliest clusters, six in none fewer; one innocent lies there too."""
+    clusters = np.array([0, 0, 1, 1, 2, 2, 1, -1, 0, 3, 3, -1])
+    figures = cluster_figures(RINGS, clusters, PROBABILITY, ["trial_farm"] * 3 + ["household"], ())
+    assert figures.precision_at_recall_80.value == pytest.approx(7 / 8)
 
 
 def test_a_ring_of_one_operator_is_known_and_its_interval_is_not() -> None:

@@ -122,6 +122,12 @@ def test_accounts_are_judged_at_each_age_that_they_reached(deployed: Deployed, j
     assert all(figures.auroc.value > 0.8 for figures in ages.values())
 
 
+def test_at_each_age_trees_and_rules_answer_for_the_same_accounts(judged: Evaluation) -> None:
+    for age in judged.ages:
+        assert len({(one.accounts, one.abusive) for one in (age.accounts, age.trees, age.rules)}) == 1
+        assert len({one.average_precision.value for one in (age.accounts, age.trees, age.rules)}) > 1
+
+
 def test_the_known_rings_are_told_from_the_innocents(judged: Evaluation) -> None:
     assert judged.accounts.auroc.value > 0.95
     assert sum(group.accused for group in judged.innocents) <= 5

@@ -69,13 +69,20 @@ def test_a_world_that_is_none_is_named(settings: Settings) -> None:
 def test_the_table_has_a_row_a_world_and_way_of_judging_with_mean_and_range_over_its_seeds() -> None:
     ones = [_named(f"plain {seed}", 0.5 + seed / 10) for seed in (1, 2)]
     text = table(Report("", (*ones, _named("quiet 1", math.nan)), ()))
-    head, rule, *rows = text.splitlines()
+    ways, ages, promises = (part.splitlines() for part in text.split("\n\n"))
+    head, rule, *rows = ways
     assert len({line.count("|") for line in (head, rule, *rows)}) == 1
     assert [row.split(" | ")[:2] for row in rows] == [
         [f"| {world}", way] for world in ("plain", "quiet") for way in ("model in use", "its trees alone", "rules")
     ]
     assert rows[0].startswith("| plain | model in use | 65.0 (60.0–70.0) |")
     assert rows[3].startswith("| quiet | model in use | – |")
+    assert [row.split(" | ")[0] for row in ages[2:]] == [
+        f"| {world}, {age}" for world in ("plain", "quiet") for age in ("signup", "+24 h", "+7 d")
+    ]
+    assert [row.split(" | ")[0] for row in promises[2:]] == ["| plain", "| quiet"]
+    for part in (ages, promises):
+        assert len({line.count("|") for line in part}) == 1
 
 
 def _named(name: str, precision: float) -> Evaluation:

@@ -197,12 +197,18 @@ def test_looks_and_answers_by_age_are_the_same(cut: Cut) -> None:
         with closing(open_ledger(at)) as ledger:
             sync_tables(LinkTables(at.places.links), ledger, quiet)
         moments_ms = [cut.moment_ms - 86_400_000, cut.moment_ms]
-        seen = list(looks(at, load_model(at.places.active_model), moments_ms, quiet))
-        ages = scores_at_ages(at, seen, cut.moment_ms, quiet)
+        model = load_model(at.places.active_model)
+        seen = list(looks(at, model, moments_ms, quiet))
+        ages = scores_at_ages(at, model, seen, cut.moment_ms, quiet)
         said = [(one.as_of_ms, one.account_ids, one.score.tobytes(), one.clusters.tobytes(), one.kinds) for one in seen]
-        found.append((said, {age: (accounts, scores.tobytes()) for age, (accounts, scores) in ages.items()}))
+        answers = {
+            (name, age): (accounts, scores.tobytes())
+            for name, by_age in ages.items()
+            for age, (accounts, scores) in by_age.items()
+        }
+        found.append((said, answers))
     assert found[0] == found[1]
-    assert found[0][1]["signup"][0]
+    assert found[0][1]["shipped", "signup"][0]
 
 
 @pytest.fixture(scope="module")
