@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from msgspec import Struct
@@ -121,8 +122,7 @@ class _Side:
     def take(self, row: AssessmentRow, key: bytes) -> Action:
         """Counts an assessment, and returns what would have been recommended."""
         listed = _standing(row.listed)
-        cell = self.policy.cell(row.event_type, row.channel, listed.watched)
-        _, graded = cell.grades.decide(row.probability)
+        _, graded = self.policy.cell(row.event_type, row.channel, listed.watched).grades.decide(row.probability)
         chosen = graded in STOPS and in_holdout(key, row.account_id, self.policy.holdout_share)
         said = recommend(graded, listed, chosen)
         if said.held_out:
@@ -148,7 +148,7 @@ def replay(settings: Settings, present: Policy, new: Policy, since_ms: int, unti
         otherwise += actions[0] != row.recommended_action
         if row.held_out:
             recorded.add(row.account_id)
-        for name, stricter in _shadowed(row, new):
+        for name, stricter in _shadowed(row, new) if new.shadows else ():
             shadows.setdefault((name, stricter), set()).add(row.account_id)
     if not assessments:
         raise BadInput("No assessment of that time is remembered.", hint="They are remembered for 30 days.")
@@ -176,17 +176,20 @@ def _counter(settings: Settings) -> Count:
     """Counts accounts by the labels in force now."""
     book = LabelBook()
     with closing(open_ledger(settings)) as ledger:
-        book.add(stored.label for stored in ledger.labels())
-
-    def known(account_id: str) -> Known:
-        standing = book.standing(account_key(account_id), banned=False)
-        return "abusive" if standing.abusive else "benign" if standing.benign else "unknown"
+        labels = [stored.label for stored in ledger.labels()]
+    book.add(labels)
+    known = {one.account_id: _known(book, one.account_id) for one in labels}
 
     def count(accounts: Iterable[str]) -> Accounts:
-        found = Counter(map(known, accounts))
+        found = Counter(known.get(one, "unknown") for one in accounts)
         return Accounts(found.total(), found["abusive"], found["benign"])
 
     return count
+
+
+def _known(book: LabelBook, account_id: str) -> Known:
+    standing = book.standing(account_key(account_id, book.seed), banned=False)
+    return "abusive" if standing.abusive else "benign" if standing.benign else "unknown"
 
 
 def _by_action(present: _Side, new: _Side, count: Count) -> list[ByAction]:
@@ -241,6 +244,7 @@ def _shadowed(row: AssessmentRow, policy: Policy) -> Iterable[tuple[str, bool]]:
             yield name, other > graded
 
 
+@cache
 def _standing(listed: str) -> Standing:
     """What lists said at the time, as an assessment remembers it."""
     names = listed.split()

@@ -53,22 +53,34 @@ def nothing_known() -> tuple[int, Collection[int]]:
 
 @dataclass(frozen=True)
 class _Tables:
-    """Entries by what they are about. `lasting`: identifiers that an account keeps, by their keys under the seed in use."""
+    """Entries by what they are about; `lasting` identifiers, those that an account keeps, by their keys under the seed
+    in use. Changed in place, entry by entry: each change is one step, so that who reads meanwhile sees old or new."""
 
     accounts: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
     identifiers: dict[Identifier, tuple[Entry, ...]] = field(default_factory=dict)
     lasting: dict[int, dict[int, Identifier]] = field(default_factory=dict)
+    keying: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, entry: Entry, now_ms: int) -> None:
+        """Takes an entry as it is now; one that can never count again goes."""
+        account, identifier = entry.target.account_id, entry.target.identifier
+        if account is not None:
+            _put(self.accounts, account, entry, now_ms)
+        if identifier is not None:
+            with self.keying:
+                _put(self.identifiers, identifier, entry, now_ms)
+                for seed, known in self.lasting.items():
+                    known.update(_keyed([identifier], seed))
 
     def held(self, seed: int, keys: Collection[int]) -> list[tuple[Entry, ...]]:
         """Entries of the lasting identifiers with these keys."""
         known = self.lasting.get(seed)
         if known is None:
-            names = [one for one in self.identifiers if one.type not in PASSING_TYPES]
-            found = identifier_keys([one.type for one in names], [one.id for one in names], seed)
-            known = dict(zip(found.tolist(), names, strict=True))
-            self.lasting.clear()
-            self.lasting[seed] = known
-        return [self.identifiers[known[key]] for key in known.keys() & set(keys)]
+            with self.keying:
+                known = _keyed(list(self.identifiers), seed)
+                self.lasting.clear()
+                self.lasting[seed] = known
+        return [self.identifiers.get(known[key], ()) for key in keys if key in known]
 
 
 class Lists:
@@ -91,8 +103,9 @@ class Lists:
         with self._refreshing:
             started_s = time.monotonic()
             revision, changed = self.store.changed_since(self._revision)
-            if changed:
-                self._tables = _with(self._tables, changed, int(time.time() * 1000))
+            now_ms = int(time.time() * 1000)
+            for entry in changed:
+                self._tables.put(entry, now_ms)
             self._revision, self._read_s = revision, started_s
 
     def look(
@@ -149,21 +162,18 @@ def _reason(hit: Hit) -> Reason:
     return Reason(f"list_{hit.list}", f"{what} is on the {hit.list} list", 0.0, kind, 0, 0)
 
 
-def _with(tables: _Tables, changed: Iterable[Entry], now_ms: int) -> _Tables:
-    """The tables with these entries as they are now; those that can never count again are left out."""
-    new = _Tables(dict(tables.accounts), dict(tables.identifiers))
-    for entry in changed:
-        account, identifier = entry.target.account_id, entry.target.identifier
-        if account is not None:
-            _put(new.accounts, account, entry, now_ms)
-        if identifier is not None:
-            _put(new.identifiers, identifier, entry, now_ms)
-    return new
+def _keyed(identifiers: Sequence[Identifier], seed: int) -> dict[int, Identifier]:
+    """Those that an account keeps, by their keys."""
+    kept = [one for one in identifiers if one.type not in PASSING_TYPES]
+    keys = identifier_keys([one.type for one in kept], [one.id for one in kept], seed)
+    return dict(zip(keys.tolist(), kept, strict=True))
 
 
 def _put(table: dict[K, tuple[Entry, ...]], key: K, entry: Entry, now_ms: int) -> None:
-    rest = tuple(one for one in table.pop(key, ()) if one.id != entry.id)
+    rest = tuple(one for one in table.get(key, ()) if one.id != entry.id)
     over = entry.removed_ms is not None or (entry.expires_ms is not None and entry.expires_ms <= now_ms)
     kept = rest if over else (*rest, entry)
     if kept:
         table[key] = kept
+    else:
+        table.pop(key, None)
