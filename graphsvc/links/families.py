@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.links.buckets import buckets, join, mixed, roots
+from graphsvc.links.prefetch import prefetch
 
 SIGNATURE = 32
 SAMPLE_MAX = 64
@@ -33,6 +34,10 @@ joining goes on from one common sentence to the next, until a ring's prompts and
 left to frames."""
 EQUAL_MIN = 6
 """Of 32 MinHash values: with fewer equal ones, one in 200 alike pairs at most, the samples are not looked at."""
+AHEAD = 12
+LINE_WORDS = 16
+ASKED_AHEAD = 64
+"""Words of a sketch that are asked for, some members before it is looked at: most sketches are no longer."""
 LEADERS = 8
 """Members that each newcomer to a bucket is compared with: a popular prompt costs no more than a rare one."""
 
@@ -121,6 +126,11 @@ def verified(row: Int32s, bucket: Int64s, words: UInt32s, start: Int64s) -> tupl
     for place in range(bucket.size - 1):
         count = 0
         for at in range(bucket[place], bucket[place + 1]):
+            # Sketches lie anywhere: without asking ahead half the time would go into waiting for them.
+            prefetch(start, np.int64(row[min(at + 2 * AHEAD, row.size - 1)]))
+            soon = start[row[min(at + AHEAD, row.size - 1)]]
+            for line in range(0, ASKED_AHEAD, LINE_WORDS):
+                prefetch(words, soon + line)
             index = 0
             while index < count and not alike(words, start, row[at], leaders[index]):
                 index += 1

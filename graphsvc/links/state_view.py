@@ -35,6 +35,7 @@ MADE_BY = (
     "frame_kernels",
     "frames",
     "merging",
+    "prefetch",
     "queries",
     "state",
     "state_families",
