@@ -12,7 +12,7 @@ on worlds of the training's own making.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -41,10 +41,14 @@ def direction(feature: str) -> int:
     return int(rising)
 
 
+DEPTHS = (2, 3)
+"""Tried beside the configured depth where few labels may not carry it."""
+
+
 @dataclass(frozen=True)
 class TreeConfig:
-    """Boosted trees: how many, how deep, and how they learn. `stopping`: no more of them than are best for the fold
-    that they hold out, where few labels would else be learnt by heart."""
+    """Boosted trees: how many, how deep, and how they learn. `stopping`: no more of them, and in folds no deeper, than
+    is best for those who are held out, where few labels would else be learnt by heart."""
 
     trees: int = 150
     depth: int = 5
@@ -66,6 +70,13 @@ def fit_trees(
 ) -> xgboost.Booster:
     """Trees on features [N, F] with a weight for each account; `directions` [F] as `direction` gives them, or none.
     `held` [N] weighs those that say how many trees are best."""
+    return _grown(x, abusive, weight, config, directions, held)[0]
+
+
+def _grown(
+    x: Floats, abusive: Bools, weight: Floats, config: TreeConfig, directions: Sequence[int], held: Floats | None
+) -> tuple[xgboost.Booster, float]:
+    """The trees, and their loss on those who are held out; 0 where nobody is."""
     parameters = {
         "objective": "binary:logistic",
         "max_depth": config.depth,
@@ -78,7 +89,7 @@ def fit_trees(
         "monotone_constraints": tuple(directions),
     }
     if held is None or not held.any():
-        return xgboost.train(parameters, _rows(x, abusive, weight), num_boost_round=config.trees)
+        return xgboost.train(parameters, _rows(x, abusive, weight), num_boost_round=config.trees), 0.0
     losses: dict[str, dict[str, list[float]]] = {}
     grown = xgboost.train(
         parameters,
@@ -88,7 +99,8 @@ def fit_trees(
         evals_result=losses,
         verbose_eval=False,
     )
-    return grown[: int(np.argmin(losses["held"]["logloss"])) + 1]
+    best = int(np.argmin(losses["held"]["logloss"]))
+    return grown[: best + 1], losses["held"]["logloss"][best]
 
 
 def _rows(x: Floats, abusive: Bools, weight: Floats) -> xgboost.DMatrix:
@@ -118,7 +130,11 @@ def fit_folds(views: Sequence[View], folds: int, config: TreeConfig) -> tuple[xg
 
     def of(k: int) -> xgboost.Booster:
         learnt, held = np.where(fold == k, 0.0, weight), np.where(fold == k, weight, 0.0)
-        return fit_trees(x, abusive, learnt, config, directions, held if config.stopping else None)
+        if not config.stopping:
+            return fit_trees(x, abusive, learnt, config, directions)
+        shallower = [replace(config, depth=depth) for depth in (*DEPTHS, config.depth)]
+        grown = [_grown(x, abusive, learnt, one, directions, held) for one in shallower]
+        return min(grown, key=lambda one: one[1])[0]
 
     return tuple(of(k) for k in range(folds))
 
