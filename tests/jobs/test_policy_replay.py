@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from graphsvc.cases.assessments import AssessmentRow, AssessmentStore
 from graphsvc.cases.lists import Target
+from graphsvc.cli import main
 from graphsvc.config import Settings, load_settings
 from graphsvc.errors import BadInput
 from graphsvc.events.arrive import Arrival, now_ms
@@ -178,35 +177,39 @@ def test_every_count_is_what_counting_one_by_one_gives(
     assert sum(change.count.accounts for change in found.changes) == moved
 
 
-def run(made: Settings, *words: str) -> subprocess.CompletedProcess[str]:
-    import os
-
-    environment = {**os.environ, "GRAPHSVC_DATA": str(made.places.root), "GRAPHSVC_NEO4J_URI": "off"}
-    command = [sys.executable, "-m", "graphsvc", "policy", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def test_the_commands_show_check_and_test(tmp_path: Path) -> None:
+def test_the_commands_show_check_and_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = deployment(tmp_path / "data")
+    monkeypatch.setenv("GRAPHSVC_DATA", str(made.places.root))
+
+    def run(*words: str) -> tuple[int, str, str]:
+        """Exit code and what was printed, by the command line's own main."""
+        monkeypatch.setattr("sys.argv", ["graphsvc", "policy", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
     assessed(made, {"mid": 0.5, "top": 0.95})
     label(made, {"top": "abusive"})
     new = tmp_path / "new.toml"
     new.write_text(STRICTER)
-    table = run(made, "test", str(new))
-    assert table.returncode == 0
-    assert "signup: review → challenge: 1 account, 0 confirmed abusive, 0 confirmed benign" in table.stdout
-    assert "Shadow rule milder: stricter with 0 accounts" in table.stdout
-    answer = run(made, "test", str(new), "--since", "2020-01-01", "--until", "2100-01-01T00:00:00Z", "--json")
+    code, table, _ = run("test", str(new))
+    assert code == 0
+    assert "signup: review → challenge: 1 account, 0 confirmed abusive, 0 confirmed benign" in table
+    assert "Shadow rule milder: stricter with 0 accounts" in table
+    _, answer, _ = run("test", str(new), "--since", "2020-01-01", "--until", "2100-01-01T00:00:00Z", "--json")
     policies = (Policy.load(made.places.policy), Policy.load(new))
-    assert json.loads(answer.stdout) == msgspec.to_builtins(replay(made, *policies, 0, EVER))
-    shown = run(made, "show", "--toml")
-    assert shown.stdout == made.places.policy.read_text()
-    assert Policy.load().version in run(made, "show").stdout
-    assert len(json.loads(run(made, "show", "--json").stdout)["rules"]) == 14
-    assert policies[1].version in run(made, "check", str(new)).stdout
+    assert json.loads(answer) == msgspec.to_builtins(replay(made, *policies, 0, EVER))
+    assert run("show", "--toml")[1] == made.places.policy.read_text()
+    assert Policy.load().version in run("show")[1]
+    assert len(json.loads(run("show", "--json")[1])["rules"]) == 14
+    assert policies[1].version in run("check", str(new))[1]
     new.write_text(STRICTER.replace("critical = 0.99", "critical = 0.4"))
-    refused = run(made, "check", str(new))
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert 'rule "milder"' in refused.stderr
-    assert run(made, "test", str(new)).returncode == 1
-    assert run(made, "test", str(made.places.policy), "--until", "yesterday").returncode == 2
+    code, out, err = run("check", str(new))
+    assert (code, out) == (1, "")
+    assert 'rule "milder"' in err
+    assert run("test", str(new))[0] == 1
+    assert run("test", str(made.places.policy), "--until", "yesterday")[0] == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from graphsvc.config import load_settings
 from graphsvc.errors import BadInput
 from graphsvc.risk.policy import ACCOUNT, SHIPPED, Policy
-from graphsvc.risk.policy.file import EVENTS
+from graphsvc.risk.policy.file import EVENTS, Default, File, Holdout, Rule
 from graphsvc.risk.policy.keeper import PolicyKeeper
 
 BASE = """
@@ -175,6 +176,17 @@ def test_files_that_are_no_text_or_too_large_or_not_there_are_refused(tmp_path: 
             Policy.parse(content)
     with pytest.raises(BadInput, match="cannot be read"):
         Policy.load(tmp_path / "none.toml")
+
+
+def test_the_documented_example_is_a_policy_and_every_key_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
+    ours = Policy.parse(text.partition("```toml\n")[2].partition("```")[0].encode())
+    assert (ours.name, ours.holdout_share, ours.shadows) == ("ours", 0.02, ("challenge earlier",))
+    assert ours.decide("signup", 0.4, "education") == ("high", "challenge")
+    assert ours.decide("login", 0.85, watched=True) == ("critical", "deny")
+    for kind in (File, Default, Rule, Holdout):
+        for key in msgspec.structs.fields(kind):
+            assert key.encode_name in text
 
 
 OVERRIDE = st.fixed_dictionaries(
