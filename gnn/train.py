@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +24,11 @@ from gnn.errors import ModelError
 from gnn.evaluate import auroc, average_precision, calibration_error
 from gnn.features import FEATURES
 from gnn.fit import fit
-from gnn.fit_head import HeadData, fit_head, head_data
+from gnn.fit_head import fit_head
 from gnn.forecast import forecasts
 from gnn.group_metrics import Judged, by_group, groups_of, precision_interval
 from gnn.groups import ABUSIVE_KINDS
+from gnn.head_data import head_data
 from gnn.model import AccountNetwork, Shape, abusive_logit
 from gnn.network import column
 from gnn.reference import Voice, reference
@@ -213,7 +213,7 @@ def _calibrated(
         account=account,
         cluster=cluster,
         interval=fit_interval(cluster_logits, cluster_abusive, cluster_weight),
-        head=_head(examples, looks, held, account, config.seed),
+        head=fit_head(head_data(examples, looks, [account.probability(part.account) for part in held]), config.seed),
         notes={
             "config": asdict(config),
             "window": _window(examples),
@@ -236,24 +236,6 @@ def _rows(examples: Sequence[Example], view: View, part: HeldOut, account: Platt
     group = groups_of(outcomes_of(example), view.targets.labelled)
     said = account.probability(part.account)
     return Judged(group[rows], view.block[rows], view.targets.abusive[rows], said[rows], of_cluster[rows])
-
-
-def _head(
-    examples: Sequence[Example], views: Sequence[View], held: Sequence[HeldOut], account: Platt, seed: int
-) -> Any:
-    parts = [
-        head_data(
-            examples[view.example].network,
-            view.known,
-            account.probability(part.account),
-            view.targets.abusive,
-            view.targets.confidence,
-            view.fold,
-        )
-        for view, part in zip(views, held, strict=True)
-    ]
-    columns = zip(*((part.x, part.abusive, part.weight, part.fold) for part in parts), strict=True)
-    return fit_head(HeadData(*(np.concatenate(column) for column in columns)), seed)
 
 
 def _window(examples: Sequence[Example]) -> dict[str, int]:
