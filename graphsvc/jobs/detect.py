@@ -26,6 +26,7 @@ from graphsvc.clusters.strength import strengths
 from graphsvc.config import Settings
 from graphsvc.jobs import drift
 from graphsvc.jobs.answers import keep_for_answers
+from graphsvc.jobs.memory import kept_memory
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
 from graphsvc.jobs.shadow import judge_beside
@@ -72,7 +73,8 @@ def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: En
         previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
         published = previous is not None or not reader.current()
         observed = observe(tables, ledger, moment_ms, report, decided, engine, going_on=published)
-    results = _judge(settings, tables, observed, previous, published, report, engine)
+    with kept_memory():
+        results = _judge(settings, tables, observed, previous, published, report, engine)
     if published:
         report("writing", 0.95)
         keep_for_answers(settings, observed.view, results)

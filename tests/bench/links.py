@@ -74,23 +74,25 @@ def main() -> None:
             _steps(Path(folder) / str(accounts), accounts, options.requests, _print)
 
 
-def _steps(folder: Path, accounts: int, requests: int, report: Callable[[str, int, int, float, int], None]) -> None:
+def _steps(
+    folder: Path, accounts: int, requests: int, report: Callable[[str, int, int, float, float, int], None]
+) -> None:
     ledger, tables = Drawn(accounts, requests), LinkTables(folder / "links")
     model, moment_ms = load_model(load_settings(data=folder).places.active_model), START_MS + 60 * DAY_MS
-    links, whole = 0, 0.0
+    links, whole, worked = 0, 0.0, 0.0
 
     def step(name: str, work: Callable[[], T], rows: Callable[[T], int]) -> T:
-        nonlocal whole
-        started = time.perf_counter()
+        nonlocal whole, worked
+        started, busy = time.perf_counter(), time.process_time()
         result = work()
-        seconds = time.perf_counter() - started
-        whole += seconds
-        report(name, accounts, links, seconds, rows(result))
+        seconds, busy = time.perf_counter() - started, time.process_time() - busy
+        whole, worked = whole + seconds, worked + busy
+        report(name, accounts, links, seconds, busy, rows(result))
         return result
 
     step("draw", lambda: sum(len(rows) for rows in ledger.scan()), int)
     step("draw and sync", lambda: tables.sync(ledger), int)
-    whole = 0.0
+    whole = worked = 0.0
     view = step("view", lambda: tables.view(moment_ms), lambda seen: len(seen.links))
     links = len(view.links)
     nothing = LABEL_SCHEMA.empty_table()
@@ -120,11 +122,11 @@ def _steps(folder: Path, accounts: int, requests: int, report: Callable[[str, in
     )
     results = replace(results, material=replace(material, taken=taken))
     step("results", lambda: write_results(folder / "results.sqlite", results), lambda _: len(ids))
-    report("view to results", accounts, links, whole, len(ids))
+    report("view to results", accounts, links, whole, worked, len(ids))
 
 
-def _print(step: str, accounts: int, links: int, seconds: float, rows: int) -> None:
-    """`peak_gib` is the process's so far, that of the largest size yet."""
+def _print(step: str, accounts: int, links: int, seconds: float, busy: float, rows: int) -> None:
+    """`processor_seconds` are those of all threads, `peak_gib` is the process's so far, that of the largest size yet."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     line = {
         "step": step,
@@ -132,6 +134,7 @@ def _print(step: str, accounts: int, links: int, seconds: float, rows: int) -> N
         "links": links,
         "rows": rows,
         "seconds": round(seconds, 2),
+        "processor_seconds": round(busy, 2),
         "peak_gib": round(peak, 2),
     }
     print(json.dumps(line), flush=True)
