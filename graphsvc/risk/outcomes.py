@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 
 from prometheus_client import Counter
 
-from graphsvc.cases.assessments import AssessmentStore
+from graphsvc.cases.assessments import AssessmentRow, AssessmentStore
 from graphsvc.config import Settings
+from graphsvc.errors import NotFound
 from graphsvc.events.arrive import now_ms
 from graphsvc.events.record import LabelRecord
 from graphsvc.ledger import open_ledger
@@ -20,6 +22,7 @@ SOURCE = "outcome"
 LABELS = (Outcome.ABUSIVE, Outcome.BENIGN)
 BUSY_MS = 1_000
 """So long a label waits for another process that writes to the ledger; then the caller is asked to come again."""
+ASSESSMENT = re.compile(r"as_[0-9a-f]{24}")
 OUTCOMES = Counter("graphsvc_risk_outcomes_total", "Outcomes told", ["outcome", "contradicts"])
 
 
@@ -43,7 +46,7 @@ class Outcomes:
 
         Raises NotFound, and Unavailable where it cannot be kept now: to tell it again then completes it.
         """
-        row = self._writer.find(assessment_id)
+        row = self._find(assessment_id)
         # Its moment is kept before the label is made, so that whoever comes again makes the same label, not another.
         told_ms = self._store.add_outcome(assessment_id, outcome.value, now_ms())
         against: tuple[LabelRecord, ...] = ()
@@ -52,6 +55,18 @@ class Outcomes:
             against = self._append(label)
         OUTCOMES.labels(outcome.value, str(bool(against)).lower()).inc()
         return Told(outcome, told_ms, against)
+
+    def _find(self, assessment_id: str) -> AssessmentRow:
+        """Raises Locked where another process may hold the assessment and wait for the ledger to write it: to say that
+        there is none would have the caller give up."""
+        try:
+            return self._writer.find(assessment_id)
+        except NotFound:
+            if not ASSESSMENT.fullmatch(assessment_id):
+                raise
+            with closing(open_ledger(self._settings, BUSY_MS)) as ledger:
+                ledger.append_labels([])
+            return self._writer.find(assessment_id)
 
     def _append(self, label: LabelRecord) -> tuple[LabelRecord, ...]:
         """Appends the label where it is not there, and returns those against it."""

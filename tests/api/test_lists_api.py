@@ -12,8 +12,10 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from graphsvc.events.arrive import Arrival
 from tests.api.conftest import Served
 from tests.examples import LOGIN, JsonObject
+from tests.risk.conftest import wait_for
 
 SECRET = "Keeper.Of+The.Secret@hidden-mailbox.example"
 
@@ -42,6 +44,18 @@ def assess(api: Served, event: JsonObject) -> dict[str, Any]:
     return dict(answer.json())
 
 
+def recommended(api: Served, event: JsonObject, action: str) -> dict[str, Any]:
+    """The answer once it recommends this: another process than the one that took a change answers by it a little later."""
+    found: list[dict[str, Any]] = []
+
+    def as_wanted() -> bool:
+        found[:] = [assess(api, event)]
+        return bool(found[0]["recommended_action"] == action)
+
+    wait_for(as_wanted)
+    return found[0]
+
+
 def codes(answer: dict[str, Any]) -> list[tuple[str, str | None]]:
     return [(r["code"], r["identifier_type"]) for r in answer["reasons"] if r["code"].startswith("list_")]
 
@@ -55,13 +69,13 @@ def test_a_blocked_account_is_denied_at_once_and_no_more_once_removed(api: Serve
     entry = made.json()
     assert (entry["list"], entry["account_id"], entry["identifier"]) == ("block", account, None)
     assert (entry["state"], entry["created_by"], entry["expires_at"]) == ("counts", "test", None)
-    denied = assess(api, event)
+    denied = recommended(api, event, "deny")
     assert (denied["recommended_action"], denied["risk_level"], denied["held_out"]) == ("deny", "low", False)
     assert codes(denied) == [("list_block", None)]
     assert denied["reasons"][-1]["text"] == "the account is on the block list"
     removed = api.client.delete(f"/v1/lists/block/entries/{entry['id']}")
     assert (removed.status_code, removed.json()["state"], removed.json()["removed_by"]) == (200, "removed", "test")
-    assert assess(api, event)["recommended_action"] == "allow"
+    recommended(api, event, "allow")
     assert api.client.delete(f"/v1/lists/block/entries/{entry['id']}").status_code == 404
     assert listed(api, "block", account_id=account) == []
     assert listed(api, "block", account_id=account, state="all") == [removed.json()]
@@ -72,13 +86,14 @@ def test_a_raw_identifier_meets_the_events_that_carry_it_however_it_is_written(a
     assert put(api, "block", identifier={"type": "phone", "value": "0049 (151) 2345-678"}).status_code == 201
     assert put(api, "block", identifier={"type": "wallet", "value": "w-block"}).status_code == 201
     assert put(api, "watch", identifier={"type": "subnet", "value": "192.0.2.0/24"}).status_code == 201
-    written = assess(api, signup(email=SECRET.upper()))
-    assert (written["recommended_action"], codes(written)) == ("review", [("list_watch", "email")])
-    called = assess(api, signup(email=SECRET, phone="+49151 2345 678"))
-    assert (called["recommended_action"], codes(called)) == ("deny", [("list_block", "phone")])
-    own = assess(api, login(identifiers=[{"type": "wallet", "value": "w-block"}]))
+    passing = recommended(api, login(ip="192.0.2.77"), "review")
+    assert codes(passing) == [("list_watch", "subnet")]
+    written = recommended(api, signup(email=SECRET.upper()), "review")
+    assert codes(written) == [("list_watch", "email")]
+    called = recommended(api, signup(email=SECRET, phone="+49151 2345 678"), "deny")
+    assert codes(called) == [("list_block", "phone")]
+    own = recommended(api, login(identifiers=[{"type": "wallet", "value": "w-block"}]), "deny")
     assert own["reasons"][-1]["text"] == "its wallet is on the block list"
-    assert codes(assess(api, login(ip="192.0.2.77"))) == [("list_watch", "subnet")]
     assert codes(assess(api, login(ip="192.0.3.77"))) == []
 
 
@@ -86,13 +101,13 @@ def test_an_identifier_of_the_graph_is_named_by_its_id(api: Served) -> None:
     member = api.world.groups["ring_cards"][0]
     cluster = api.client.get(f"/v1/accounts/{member}").json()["cluster_id"]
     evidence = api.client.get(f"/v1/clusters/{cluster}/evidence").json()["items"]
-    kind, name = next(
-        (e["identifier_type"], e["identifier_id"]) for e in evidence if e["identifier_type"] == "instrument"
-    )
+    paid = {event["payment"]["fingerprint"] for event in api.world.events if event["type"] == "payment"}
+    cards = {Arrival(api.settings).identifier("instrument", one).id: one for one in paid}
+    kind, name = next((e["identifier_type"], e["identifier_id"]) for e in evidence if e["identifier_id"] in cards)
     made = put(api, "watch", identifier={"type": kind, "id": name})
     assert made.json()["identifier"] == {"type": kind, "id": name}
-    card = {"payment": {"method": "card", "fingerprint": "card-1", "outcome": "authorised"}}
-    assert ("list_watch", "instrument") in codes(assess(api, login(type="payment", **card)))
+    card = {"payment": {"method": "card", "fingerprint": cards[name], "outcome": "authorised"}}
+    wait_for(lambda: ("list_watch", "instrument") in codes(assess(api, login(type="payment", **card))))
     gone = api.client.delete("/v1/lists/watch/entries", params={"identifier": f"{kind}:{name}"})
     assert (gone.status_code, gone.json()["id"]) == (200, made.json()["id"])
     again = api.client.delete("/v1/lists/watch/entries", params={"identifier": f"{kind}:{name}"})
@@ -102,9 +117,9 @@ def test_an_identifier_of_the_graph_is_named_by_its_id(api: Served) -> None:
 def test_an_entry_ends_when_it_expires_and_a_new_one_takes_the_place_of_the_old(api: Served) -> None:
     event = login()
     account = event["account_id"]
-    soon = (datetime.now(UTC) + timedelta(seconds=1.5)).isoformat()
+    soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
     first = put(api, "block", account_id=account, expires_at=soon).json()
-    assert assess(api, event)["recommended_action"] == "deny"
+    recommended(api, event, "deny")
     second = put(api, "block", account_id=account, expires_at=soon, reason="for other reasons").json()
     every = listed(api, "block", account_id=account, state="all")
     assert [(one["id"], one["state"], one["replaced_by"]) for one in every] == [
@@ -122,13 +137,12 @@ def test_an_entry_ends_when_it_expires_and_a_new_one_takes_the_place_of_the_old(
 
 def test_another_process_follows_within_a_second(api: Served) -> None:
     from graphsvc.cases.lists import ListStore, Target
-    from tests.risk.conftest import wait_for
 
     event = login()
     store = ListStore(api.settings.places.cases)
     started = datetime.now(UTC)
     store.add("block", Target(account_id=event["account_id"]), "elsewhere", "k", int(started.timestamp() * 1000))
-    wait_for(lambda: assess(api, event)["recommended_action"] == "deny")
+    recommended(api, event, "deny")
     assert listed(api, "block", account_id=event["account_id"])[0]["created_by"] == "k"
 
 
@@ -279,6 +293,7 @@ def assessed(api: Served) -> tuple[str, str]:
 
 def labels(api: Served, account: str) -> list[tuple[str, str]]:
     """Of each source the label in force."""
+    wait_for(lambda: api.client.get(f"/v1/accounts/{account}").status_code == 200)
     return [(one["verdict"], one["source"]) for one in api.client.get(f"/v1/accounts/{account}").json()["labels"]]
 
 
