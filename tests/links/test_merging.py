@@ -29,6 +29,34 @@ def test_places_are_those_of_a_plain_search(among: list[int], wanted: list[int])
 
 
 @settings(deadline=None)
+@given(st.lists(st.integers(-9, 9)), st.lists(st.tuples(st.integers(0, 20), st.integers(-9, 9))), st.integers(0, 3))
+def test_rows_of_every_type_are_put_where_they_belong(old: list[int], new: list[tuple[int, int]], cut: int) -> None:
+    came = sorted((min(place, len(old)), number) for place, number in new)
+    table = inserted(columns(old).slice(cut), columns([number for _, number in came]), at_of(came, cut))
+    kept, expected = old[cut:], []
+    for place in range(len(kept) + 1):
+        expected += [number for at, number in came if max(at - cut, 0) == place]
+        expected += kept[place : place + 1]
+    assert table.to_pydict() == columns(expected).to_pydict()
+
+
+def columns(numbers: list[int]) -> pa.Table:
+    """The same numbers in each of the types that a state's tables have."""
+    values = {
+        "short": pa.array(numbers, pa.int16()),
+        "long": pa.array(numbers, pa.int64()),
+        "truth": pa.array([number > 0 for number in numbers], pa.bool_()),
+        "text": pa.array([f"{number}é" * (number % 3) for number in numbers], pa.string()),
+        "many": pa.array([[number] * (number % 3) for number in numbers], pa.list_(pa.int64())),
+    }
+    return pa.table(values)
+
+
+def at_of(came: list[tuple[int, int]], cut: int) -> np.ndarray:
+    return np.array([max(place - cut, 0) for place, _ in came], np.int64)
+
+
+@settings(deadline=None)
 @given(st.sets(WORDS), st.sets(WORDS))
 def test_new_texts_fall_into_the_order_of_their_bytes(old: set[str], new: set[str]) -> None:
     before, came = sorted(old, key=by_bytes), sorted(new - old, key=by_bytes)

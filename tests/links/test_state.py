@@ -167,6 +167,15 @@ def test_nothing_new_and_later_moments_change_nothing(tmp_path: Path) -> None:
         assert_same(tables, moment_ms)
 
 
+def test_where_nothing_is_new_the_state_stays_as_it_lies(tmp_path: Path) -> None:
+    tables = grown(tmp_path, [prompts(15)[:60]])
+    (first,) = _states(tmp_path)
+    written = (first / MANIFEST).stat().st_ino
+    assert_same(tables, LATER_MS)
+    assert _states(tmp_path) == [first]
+    assert (first / MANIFEST).stat().st_ino == written
+
+
 def test_empty_tables_and_worlds_without_prompts_are_looked_at_too(tmp_path: Path) -> None:
     tables = LinkTables(tmp_path / "links")
     assert len(tables.view(START_MS, going_on=True).accounts) == 0
