@@ -66,9 +66,13 @@ def grown(database: Database, kept: Kept) -> Kept:
 
 def _with_held(database: Database, shared: Shared, sums: pa.Table) -> Shared:
     held = database.table(queries.HELD)
-    database.register("fresh_held", held)
+    database.register("fresh_held", held.select(["key"]))
+    names = database.table(NAMED)
+    # Else it would be held as long as the database is.
+    database.register("fresh_held", held.schema.empty_table())
     account = places(_numbers(sums, "account_key"), _numbers(held, "account_key"))
-    return joined(shared, database.table(NAMED), held.append_column("account", pa.array(account)))
+    held = held.set_column(held.column_names.index("account_key"), "account", pa.array(account))
+    return joined(shared, names, held)
 
 
 def joined(shared: Shared, names: pa.Table, held: pa.Table) -> Shared:
@@ -129,6 +133,11 @@ def _linked(links: pa.Table, pair: Int64s, held: pa.Table) -> tuple[pa.Table, np
     """With pairs of account and identifier, and which of them are new."""
     order = np.argsort(pair)
     pair = pair[order]
+    if not len(links):
+        # Column by column: there is no room to have all of them twice.
+        ends = (pair >> 32).astype(np.int32), (pair & 0xFFFFFFFF).astype(np.int32)
+        rest = (held[name].to_numpy()[order] for name in ("first_ms", "last_ms", "count"))
+        return pa.table([*ends, *rest], schema=LINKS), np.ones(len(pair), np.bool_)
     old = _numbers(links, "account") << 32 | _numbers(links, "identifier")
     at = np.searchsorted(old, pair)
     known = np.zeros(len(pair), np.bool_)

@@ -134,6 +134,8 @@ def _add_families(database: Database, kept: Kept, asks: pa.Table) -> None:
     place = asks.column_names.index("sketch")
     database.register("asks", asks.set_column(place, "sketch", pa.array(row[asks["sketch"].to_numpy()])))
     database.execute(queries.ASKED)
+    # Else they would be held as long as the database is.
+    database.register("asks", asks.schema.empty_table())
     family = database.table(SHARED_FAMILIES)["family"]
     start = kept.start
     earliest = order[family.to_numpy()].tolist()
