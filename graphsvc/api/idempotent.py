@@ -34,7 +34,7 @@ def once(status: int, act: Callable[[], msgspec.Struct]) -> flask.Response:
 
 
 def _remembered(key: str, status: int, act: Callable[[], msgspec.Struct]) -> Answer:
-    store, request = services().answers, flask.request.path.encode() + b"\n" + flask.request.get_data()
+    store, request = services().answers, flask.request.full_path.encode() + b"\n" + flask.request.get_data()
     known = None
     with contextlib.suppress(Unavailable):
         known = store.find(flask.g.caller, key, request)

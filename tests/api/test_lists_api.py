@@ -154,6 +154,13 @@ def test_pages_and_retries(api: Served) -> None:
     body = {"account_id": accounts[0], "reason": "once"}
     made = api.client.post("/v1/lists/allow/entries", json=body, headers=headers)
     assert api.client.post("/v1/lists/allow/entries", json=body, headers=headers).content == made.content
+    removing = {"Idempotency-Key": uuid.uuid4().hex}
+    removed = api.client.delete("/v1/lists/allow/entries", params={"account_id": accounts[1]}, headers=removing)
+    again = api.client.delete("/v1/lists/allow/entries", params={"account_id": accounts[1]}, headers=removing)
+    assert (removed.status_code, again.content) == (200, removed.content)
+    other = api.client.delete("/v1/lists/allow/entries", params={"account_id": accounts[2]}, headers=removing)
+    assert other.status_code == 422
+    put(api, "allow", account_id=accounts[1])
     seen: list[str] = []
     cursor = None
     while True:
@@ -164,7 +171,7 @@ def test_pages_and_retries(api: Served) -> None:
         if cursor is None:
             break
     assert sorted(seen) == sorted(accounts)
-    assert seen[0] == accounts[0]
+    assert seen[:2] == [accounts[1], accounts[0]]
 
 
 PAST, NEVER = "2020-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"
