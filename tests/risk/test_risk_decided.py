@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from graphsvc.api.lists import read
 from graphsvc.cases.assessments import AssessmentRow, AssessmentStore
 from graphsvc.cases.lists import ListName, Target
+from graphsvc.config import Settings
+from graphsvc.errors import Unavailable
 from graphsvc.events.arrive import now_ms
 from graphsvc.events.tokens import Tokeniser, load_key
 from graphsvc.risk import Assessment, Outcome, RiskService
+from graphsvc.risk.decide import Decider
 from graphsvc.risk.policy import SHIPPED, Policy
 from graphsvc.risk.policy.verdict import in_holdout
 from tests.risk.conftest import Deployment, wait_for
@@ -129,3 +133,35 @@ def test_lists_that_cannot_be_read_degrade_and_come_back(
     assert (answer.recommended_action, "lists_unavailable" in answer.degraded_reasons) == ("deny", True)
     risk.lists.store = type(risk.lists.store)(cases)
     wait_for(lambda: risk.states()["lists"] == "ok")
+
+
+def test_nothing_raw_of_a_list_is_kept_or_logged_or_answered(
+    deployment: Deployment, risk: RiskService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = {"email": "quite.Private@one-mailbox.example", "phone": "+4915155544433", "ip": "198.51.100.213"}
+    for kind, value in raw.items():
+        body = {"identifier": {"type": kind, "value": value}, "reason": "as agreed"}
+        made = read(body, deployment.arrival, now_ms())
+        risk.lists.store.add("block", made.target, made.reason, "k", now_ms(), made.expires_ms)
+    risk.lists.refresh()
+    facts = {"email": raw["email"], "phone": raw["phone"]}
+    answer = deployment.assess(deployment.event("a", ip=raw["ip"], signup=facts))
+    assert {reason.identifier_type for reason in answer.reasons if reason.code == "list_block"} == set(raw)
+    remembered(deployment, answer)
+    said = [json.dumps([reason.text for reason in answer.reasons]), capsys.readouterr().out]
+    files = [path.read_bytes() for path in deployment.settings.places.root.rglob("*") if path.is_file()]
+    for value in raw.values():
+        assert not any(value.casefold() in text.casefold() for text in said)
+        assert not any(value.casefold().encode() in content.lower() for content in files)
+
+
+def test_lists_that_cannot_be_read_at_the_start_are_said_to_be_missing(settings: Settings) -> None:
+    settings.places.create().cases.mkdir()
+    decider = Decider(settings)
+    assert ("lists_unavailable", True) in decider.missing()
+    assert decider.decide("a", "signup", 0.95, None).action == "deny"
+    with pytest.raises(Unavailable):
+        decider.refresh()
+    settings.places.cases.rmdir()
+    decider.refresh()
+    assert ("lists_unavailable", False) in decider.missing()
