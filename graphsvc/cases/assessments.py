@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import queue
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-import structlog
-from prometheus_client import Counter
-
 from graphsvc.cases.database import CasesDatabase
-from graphsvc.errors import NotFound, Unavailable
+from graphsvc.errors import NotFound
 
-log = structlog.get_logger("assessments")
-DROPPED = Counter("graphsvc_assessments_dropped_total", "Assessments that could not be remembered")
-QUEUE_MAX = 20_000
-BATCH_MAX = 1_000
-RETRY_S = 1.0
 KEPT_MS = 30 * 24 * 3600 * 1000
-FORGET_EVERY_S = 600.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS assessments (
     id TEXT PRIMARY KEY, account_id TEXT NOT NULL, event_type TEXT NOT NULL, probability REAL NOT NULL,
@@ -128,78 +116,3 @@ class AssessmentStore:
     def outcomes(self, assessment_id: str) -> list[str]:
         """Outcomes told, in the order of telling."""
         return [outcome for outcome, _ in self.told(assessment_id)]
-
-
-class AssessmentLog:
-    """Writes assessments from a thread of its own, so that no answer waits for the disk.
-
-    Where the disk does not keep up, those beyond QUEUE_MAX are dropped and counted.
-    """
-
-    def __init__(self, store: AssessmentStore) -> None:
-        self._store = store
-        self._queue: queue.Queue[AssessmentRow | None] = queue.Queue(QUEUE_MAX)
-        self._unwritten: dict[str, AssessmentRow] = {}
-        self._stopping = threading.Event()
-        self._forgot_s = 0.0
-        self._thread = threading.Thread(target=self._run, name="assessments", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Returns when what was added is written, or could not be written once more."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._queue.put(None)
-            self._thread.join()
-
-    def add(self, row: AssessmentRow) -> None:
-        """Never waits."""
-        self._unwritten[row.id] = row
-        try:
-            self._queue.put_nowait(row)
-        except queue.Full:
-            del self._unwritten[row.id]
-            DROPPED.inc()
-
-    def find(self, assessment_id: str) -> AssessmentRow:
-        """Written or not yet. Raises NotFound."""
-        return self._unwritten.get(assessment_id) or self._store.find(assessment_id)
-
-    def _run(self) -> None:
-        while True:
-            batch = self._next()
-            rows = [row for row in batch if row is not None]
-            self._write(rows)
-            if None in batch:
-                return
-
-    def _next(self) -> list[AssessmentRow | None]:
-        """Waits for one, then takes what else is there."""
-        batch = [self._queue.get()]
-        while len(batch) < BATCH_MAX:
-            try:
-                batch.append(self._queue.get_nowait())
-            except queue.Empty:
-                break
-        return batch
-
-    def _write(self, rows: list[AssessmentRow]) -> None:
-        while rows:
-            try:
-                self._store.keep(rows)
-                self._forget()
-                break
-            except Unavailable as error:
-                log.warning("assessments_not_written", reason=str(error))
-                if self._stopping.wait(RETRY_S):
-                    DROPPED.inc(len(rows))
-                    break
-        for row in rows:
-            del self._unwritten[row.id]
-
-    def _forget(self) -> None:
-        if time.monotonic() >= self._forgot_s + FORGET_EVERY_S:
-            self._forgot_s = time.monotonic()
-            self._store.forget(int(time.time() * 1000) - KEPT_MS)
