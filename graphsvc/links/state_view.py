@@ -99,8 +99,10 @@ def kept_view(folder: Path, segments: Path, live: Sequence[Segment], as_of_ms: i
             return _view(database, seen, kept)
         witness = _witness(database, seen, seen.offset)
         saved = replace(kept, offset=seen.offset, as_of_ms=as_of_ms, witness=witness)
-        beside.submit(state.save, folder, saved)
-        return _view(database, seen, kept)
+        saving = beside.submit(state.save, folder, saved)
+        view = _view(database, seen, kept)
+        saving.result()
+        return view
 
 
 def _asked(seen: Seen, before: Kept) -> Kept:
