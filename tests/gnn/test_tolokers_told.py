@@ -11,7 +11,8 @@ import pytest
 from gnn.adjacency import Ties
 from gnn.evaluate import auroc
 from gnn.told import COLUMNS, Surroundings
-from gnn.tolokers import Recipe, Tolokers, TreeConfig, features, learn, read, score, through, trees
+from gnn.tolokers import Recipe, Tolokers, features, learn, read, score, through, trees
+from gnn.trees import TreeConfig
 
 ACCOUNTS = 240
 
