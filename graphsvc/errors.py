@@ -96,6 +96,13 @@ class Unavailable(GraphsvcError):
     status = 503
 
 
+class Overloaded(Unavailable):
+    """There is too much to do at once; the same call succeeds later."""
+
+    code = "overloaded"
+    status = 429
+
+
 class GraphUnavailable(Unavailable):
     code = "graph_unavailable"
 

@@ -7,6 +7,7 @@ import flask
 from graphsvc import ui
 from graphsvc.api import openapi, problems, traffic
 from graphsvc.api.blueprints import accounts, clusters, decisions, events, health, lists, risk
+from graphsvc.api.direct import Direct
 from graphsvc.api.services import Services
 from graphsvc.cases.links import LinkStore
 from graphsvc.config import Settings
@@ -26,6 +27,7 @@ def create_app(settings: Settings) -> flask.Flask:
     for subject in (events, risk, lists, clusters, decisions, accounts, health):
         app.register_blueprint(subject.blueprint)
     app.register_blueprint(ui.blueprint(_pages(parts)))
+    app.wsgi_app = Direct(app.wsgi_app, parts)  # type: ignore[method-assign, assignment]
     parts.risk.start()
     return app
 

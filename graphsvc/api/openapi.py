@@ -23,6 +23,7 @@ MEANINGS = {
     413: "The body is too large.",
     415: "The content type is not taken here.",
     422: "A value is wrong; `pointer` says where.",
+    429: "Too much comes in at once; Retry-After says when to send it again.",
     503: "A part that this call needs is missing; `detail` says which.",
 }
 KEY_HELP = "A key made by: graphsvc keys create NAME"

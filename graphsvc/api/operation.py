@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ import flask
 import msgspec
 
 from graphsvc.api.auth import require
+from graphsvc.api.services import services
 from graphsvc.errors import BadInput
 from graphsvc.events.check import Rejected, parse
 
@@ -23,7 +25,7 @@ View = Callable[..., Any]
 @dataclass(frozen=True)
 class Operation:
     """`scope` None: open to all. `query`: a Struct of the query's parameters. `body`: any one of these. `keyed`: it
-    heeds an Idempotency-Key."""
+    heeds an Idempotency-Key. `gives_way`: it is refused when there is too much to do."""
 
     method: str
     path: str
@@ -36,6 +38,7 @@ class Operation:
     body_types: tuple[str, ...] = (JSON,)
     problems: tuple[int, ...] = ()
     keyed: bool = False
+    gives_way: bool = False
 
 
 operations: list[Operation] = []
@@ -51,7 +54,8 @@ def operation(blueprint: flask.Blueprint, op: Operation) -> Callable[[View], Vie
         def call(**given: Any) -> flask.Response:
             if op.scope is not None:
                 require(op.scope)
-            result = view(**given)
+            with services().admission.enter() if op.gives_way else nullcontext():
+                result = view(**given)
             if isinstance(result, flask.Response):
                 return result
             return flask.Response(msgspec.json.encode(result), op.status, content_type=JSON)

@@ -8,6 +8,8 @@ from typing import cast
 import flask
 import neo4j
 
+from graphsvc.api.admission import Admission
+from graphsvc.api.known import KnownKeys
 from graphsvc.cases.decisions import DecisionStore
 from graphsvc.cases.idempotency import AnswerStore
 from graphsvc.cases.keys import KeyStore
@@ -59,10 +61,11 @@ class Services:
     ledger: SqliteLedger
     arrival: Arrival
     results: ResultsReader
-    keys: KeyStore
+    keys: KnownKeys
     answers: AnswerStore
     decisions: DecisionReader
     risk: RiskService
+    admission: Admission
     graph: GraphAccess = field(repr=False)
 
     @staticmethod
@@ -70,15 +73,17 @@ class Services:
         places = settings.places.create()
         arrival = Arrival(settings)
         graph, keys = GraphAccess(settings), KeyStore(places.cases)
+        risk = RiskService(settings, arrival, lambda: places.active_model, graph.alive)
         return Services(
             settings=settings,
             ledger=open_ledger(settings),
             arrival=arrival,
             results=ResultsReader(places.results),
-            keys=keys,
+            keys=KnownKeys(keys),
             answers=AnswerStore(places.cases),
             decisions=DecisionReader(DecisionStore(places.cases), keys),
-            risk=RiskService(settings, arrival, lambda: places.active_model, graph.alive),
+            risk=risk,
+            admission=Admission(lambda: risk.overloaded),
             graph=graph,
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-import uuid
 
 import flask
 from prometheus_client import Counter, Histogram
+
+from graphsvc.risk.random_ids import random_hex
 
 REQUESTS = Counter("graphsvc_http_requests_total", "HTTP requests", ["endpoint", "method", "status"])
 SECONDS = Histogram(
@@ -35,17 +36,24 @@ def init_app(app: flask.Flask) -> None:
     app.after_request(_end)
 
 
+def request_id(given: str) -> str:
+    """The caller's, where it is fit to be repeated, else a new one."""
+    return given if GIVEN_ID.fullmatch(given) else random_hex(16)
+
+
+def count(endpoint: str, method: str, status: int, started_s: float) -> None:
+    """Counts and times a request that is answered."""
+    REQUESTS.labels(endpoint, method if method in METHODS else "other", status).inc()
+    SECONDS.labels(endpoint).observe(time.perf_counter() - started_s)
+
+
 def _begin() -> None:
-    given = flask.request.headers.get("X-Request-Id", "")
-    flask.g.request_id = given if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
+    flask.g.request_id = request_id(flask.request.headers.get("X-Request-Id", ""))
     flask.g.started_s = time.perf_counter()
 
 
 def _end(response: flask.Response) -> flask.Response:
-    endpoint = flask.request.endpoint or "none"
-    method = flask.request.method if flask.request.method in METHODS else "other"
-    REQUESTS.labels(endpoint, method, response.status_code).inc()
-    SECONDS.labels(endpoint).observe(time.perf_counter() - flask.g.started_s)
+    count(flask.request.endpoint or "none", flask.request.method, response.status_code, flask.g.started_s)
     response.headers["X-Request-Id"] = flask.g.request_id
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)

@@ -19,6 +19,8 @@ SWITCH_S = 0.0005
 """An answer that is ready waits at most so long for a thread that counts events in the same process."""
 GARBAGE_EVERY = 50_000
 """Hardly any object here lies in a circle: to look for such less often saves time in each answer."""
+INDEX_WITHIN_S = 20.0
+"""A process that starts waits so long for its index; one that takes longer to make is answered without, degraded."""
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 Workers = Annotated[int | None, typer.Option(help="Processes that answer; default 2.", min=1)]
 
@@ -69,9 +71,11 @@ def _run(settings: Settings) -> None:
     Server().run()
 
 
-def _tune(worker: object) -> None:
+def _tune(worker: Any) -> None:
+    """Before the first request: others of these processes, or nobody yet, answer meanwhile."""
     import gc
 
+    worker.wsgi.extensions["graphsvc"].risk.wait(INDEX_WITHIN_S)
     sys.setswitchinterval(SWITCH_S)
     gc.set_threshold(GARBAGE_EVERY, 20, 100)
 

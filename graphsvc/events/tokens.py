@@ -47,12 +47,15 @@ class Tokeniser:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        # Keyed once; a copy is told each value, which for so short a text holds up no other thread.
+        self._keyed = hmac.new(key, digestmod="sha256")
         self.token = lru_cache(CACHED_TOKENS)(self._token)
 
     def _token(self, kind: str, value: str) -> str:
         message = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
-        digest = hmac.digest(self._key, message, "sha256")[:TOKEN_BYTES]
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        keyed = self._keyed.copy()
+        keyed.update(message)
+        return base64.urlsafe_b64encode(keyed.digest()[:TOKEN_BYTES]).rstrip(b"=").decode()
 
     def derived_key(self, purpose: str) -> bytes:
         """A 32-byte key of its own for another use, so that no two uses share one."""

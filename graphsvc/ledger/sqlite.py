@@ -96,6 +96,11 @@ class SqliteLedger:
         rows = self._rows("SELECT digest FROM events WHERE event_key = ?", (_key(event_id),))
         return bytes(rows[0][0]) if rows else None
 
+    def event_keys(self, after: bytes, limit: int) -> list[bytes]:
+        """Up to `limit` keys of events that follow this one, in order; b"" begins."""
+        query = "SELECT event_key FROM events WHERE event_key > ? ORDER BY event_key LIMIT ?"
+        return [bytes(row[0]) for row in self._rows(query, (after, limit))]
+
     def offset(self) -> int:
         return int(self._rows(LAST, ())[0][0])
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from graphsvc.clusters.reader import PAGE_MAX
 from graphsvc.clusters.results import ClusterFilter, Results, ResultsReader, Run
 from graphsvc.events.record import LabelRecord, Record
-from graphsvc.ledger.base import Ledger, StoredLabel
+from graphsvc.ledger.base import Ledger, Stored, StoredLabel
 from graphsvc.links.tables import LinkTables
 from graphsvc.links.view import LinkView
 from graphsvc.risk.answer import RiskCluster
@@ -93,9 +93,11 @@ def index_of(kept: Kept, ledger: Ledger) -> Index:
     return index
 
 
-def follow(index: Index, ledger: Ledger, scorer: Scorer) -> int:
-    """Counts the next BATCH_RECORDS records, and all new labels. Returns how many records there were."""
-    stored = ledger.read(index.offset, BATCH_RECORDS)
+def follow(index: Index, ledger: Ledger, scorer: Scorer, stored: Sequence[Stored] | None = None) -> int:
+    """Counts the next BATCH_RECORDS records, or those given, and all new labels. Returns how many records there
+    were."""
+    if stored is None:
+        stored = ledger.read(index.offset, BATCH_RECORDS)
     if stored:
         with index.lock:
             gained = index.apply([one.record for one in stored])

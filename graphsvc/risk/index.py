@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -64,8 +65,7 @@ class Index:
         every = [one for record in records for one in record.identifiers]
         names = [one.type for one in every]
         keys = identifier_keys(names, [one.id for one in every], self.base.seed)
-        starts = np.zeros(len(records) + 1, np.int64)
-        np.cumsum([len(record.identifiers) for record in records], out=starts[1:])
+        starts = np.array([0, *accumulate(len(record.identifiers) for record in records)], np.int64)
         actions = np.array([ACTIONS.get(record.action or "", 0) for record in records], np.int64)
         occurred_ms = np.array([record.occurred_ms for record in records], np.int64)
         done = np.zeros(len(records), np.uint8)

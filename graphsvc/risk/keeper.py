@@ -29,6 +29,7 @@ from graphsvc.risk.keys import seed_of
 from graphsvc.risk.labels import LabelBook
 from graphsvc.risk.loops import Loop
 from graphsvc.risk.score import Scorer, load_scorer, stranger
+from graphsvc.risk.seen import Seen
 from graphsvc.risk.snapshot import Kept, Snapshots
 from graphsvc.risk.spool import Peers
 from graphsvc.risk.writer import Writer, recorded
@@ -37,8 +38,11 @@ log = structlog.get_logger("risk")
 TAIL_EVERY_S = 0.05
 REFRESH_EVERY_S = 1.0
 BUILD_LOOK_S = 0.2
+FOREVER_S = 3600.0
 BEHIND_S = 2.0
 """An index that did not reach the ledger's end for so long is behind."""
+OVERRUN_RECORDS = 20_000
+"""Some ten seconds of what comes in at most."""
 SMALL_RECORDS = 20_000
 """The base of so few events is made within a second or two; more would hold up answers, and a process of its own does
 it."""
@@ -76,16 +80,21 @@ class IndexKeeper:
         book = LabelBook(self._seed)
         self.state = _state(Index(empty_base(stranger(scorer), book), book, 0), scorer, problem, built=False)
         self._following = threading.Lock()
+        self.built = threading.Event()
+        self.seen = Seen(self._ledger.offset())
         self._source: tuple[object, ...] = ()
         self._caught_up_s = 0.0
         self._tail = Loop("tail", TAIL_EVERY_S, self._follow)
         self._refresher = Loop("refresh", REFRESH_EVERY_S, self._refresh)
+        self._filler = Loop("ids", FOREVER_S, self._fill)
 
     def start(self) -> None:
         self._refresher.start()
         self._tail.start()
+        self._filler.start()
 
     def stop(self) -> None:
+        self._filler.stop()
         self._tail.stop()
         self._refresher.stop()
         self._ledger.close()
@@ -102,6 +111,11 @@ class IndexKeeper:
     @property
     def behind(self) -> bool:
         return not self.state.built or time.monotonic() - self._caught_up_s > BEHIND_S
+
+    @property
+    def overrun(self) -> bool:
+        """Whether so much came in that the index does not keep up."""
+        return self.state.built and self.behind and self.lag > OVERRUN_RECORDS
 
     def states(self) -> dict[str, str]:
         """For index, model and detection "ok", or what is missing."""
@@ -132,8 +146,19 @@ class IndexKeeper:
                 break
             with self._following:
                 if state.index.offset < offset:
-                    follow(state.index, self._ledger, state.scorer)
+                    self._count_next(state)
         self._tail.wake()
+
+    def _count_next(self, state: State) -> int:
+        stored = self._ledger.read(state.index.offset, BATCH_RECORDS)
+        self.seen.add(one.record.event_id for one in stored)
+        follow(state.index, self._ledger, state.scorer, stored)
+        return len(stored)
+
+    def _fill(self) -> None:
+        """All ids that the ledger holds, once; with a pause after each page, in which answers go on."""
+        while not self.seen.whole and not self._filler.stopping and self.seen.fill(self._ledger):
+            self._filler.rest(0.001)
 
     def _follow(self) -> None:
         state = self.state
@@ -141,7 +166,7 @@ class IndexKeeper:
             return
         while not self._tail.stopping and self.state is state:
             with self._following:
-                taken = follow(state.index, self._ledger, state.scorer)
+                taken = self._count_next(state)
             if taken < BATCH_RECORDS:
                 self._caught_up_s = time.monotonic()
                 break
@@ -198,6 +223,7 @@ class IndexKeeper:
             self._peers.again()
             self.state = new
             self._caught_up_s = time.monotonic()
+        self.built.set()
         # What was just built lives long; to walk it would hold up answers for 0.1 s at each full collection.
         gc.freeze()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,6 @@ def seed_of(settings: Settings) -> int:
     return int.from_bytes(Tokeniser(load_key(settings)).derived_key("index")[:8], "little")
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _hash(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], seeds: Keys64, out: Keys64) -> None:
     """Fill `out` with a key for each stretch of bytes; multiply and shift as in FNV and SplitMix64 (Steele 2014)."""
     for row in range(len(out)):
@@ -39,6 +39,11 @@ def _hash(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64], seeds: Ke
         key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         out[row] = key ^ (key >> np.uint64(31))
+
+
+# For a handful of texts it costs more to let other threads run, and to wait for one's turn again, than to go on.
+_hash_few = njit(cache=True)(_hash)
+_hash_many = njit(cache=True, nogil=True)(_hash)
 
 
 def account_key(account_id: str, seed: int = SEED) -> int:
@@ -77,10 +82,9 @@ def _of_texts(texts: Sequence[str], seeds: Keys64) -> Keys64:
     if not texts:
         return np.zeros(0, dtype=np.uint64)
     parts = [text.encode("utf-8", "surrogatepass") for text in texts]
-    offsets = np.zeros(len(parts) + 1, dtype=np.int64)
-    np.cumsum([len(part) for part in parts], out=offsets[1:])
+    offsets = np.array([0, *accumulate(map(len, parts))], dtype=np.int64)
     out = np.empty(len(parts), dtype=np.uint64)
-    _hash(np.frombuffer(b"".join(parts), dtype=np.uint8), offsets, seeds, out)
+    _hash_few(np.frombuffer(b"".join(parts), dtype=np.uint8), offsets, seeds, out)
     return out
 
 
@@ -95,6 +99,6 @@ def _of_column(column: pa.ChunkedArray | pa.Array, seeds: Keys64) -> Keys64:
         places = np.frombuffer(offsets, dtype=np.int64)[whole.offset : whole.offset + len(whole) + 1]
         text = np.frombuffer(data, dtype=np.uint8) if data is not None else np.zeros(0, dtype=np.uint8)
         rows = slice(start, start + len(whole))
-        _hash(text, places, np.ascontiguousarray(seeds[rows]), out[rows])
+        _hash_many(text, places, np.ascontiguousarray(seeds[rows]), out[rows])
         start += len(whole)
     return out

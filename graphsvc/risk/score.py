@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from gnn.errors import ModelError
 from gnn.groups import MODEL_GROUPS, STRENGTH_CAP_BITS
 from gnn.head import Head, SharedRows, batch_features
 from graphsvc.risk.index import Look
+from graphsvc.risk.judge import Weights, judge, weights_of
 
 Bools = npt.NDArray[np.bool_]
 
@@ -47,24 +49,21 @@ class HeadScorer:
     head: Head
     degraded: bool = False
 
+    @cached_property
+    def _weights(self) -> Weights:
+        return weights_of(self.head)
+
     @property
     def version(self) -> str:
         return self.head.version
 
     def score(self, *accounts: SharedRows) -> list[float]:
-        if not accounts:
-            return []
-        sizes = [len(rows.group) for rows in accounts]
-        every = accounts[0] if len(accounts) == 1 else _joined(accounts)
-        owner = np.repeat(np.arange(len(accounts), dtype=np.int64), sizes)
-        return self._judged(every, owner, len(accounts))
+        return [judge(rows, self._weights) for rows in accounts]
 
     def score_parts(self, rows: SharedRows, kept: Bools) -> list[float]:
         owner, place = np.nonzero(kept)
-        return self._judged(_taken(rows, place), owner, len(kept))
-
-    def _judged(self, rows: SharedRows, owner: npt.NDArray[np.int64], accounts: int) -> list[float]:
-        probabilities: list[float] = self.head.score(batch_features(rows, owner, accounts)).tolist()
+        features = batch_features(_taken(rows, place), owner, len(kept))
+        probabilities: list[float] = self.head.score(features).tolist()
         return probabilities
 
 
@@ -141,11 +140,6 @@ def _rule(rows: SharedRows) -> float:
     risk = np.zeros(len(MODEL_GROUPS))
     np.maximum.at(risk, rows.group, strength * np.maximum(rows.mean_probability, confirmed))
     return float(1.0 - (1.0 - RULE_STRANGER) * np.prod(1.0 - np.minimum(risk, 1.0)))
-
-
-def _joined(accounts: tuple[SharedRows, ...]) -> SharedRows:
-    names = SharedRows.__dataclass_fields__
-    return SharedRows(*(np.concatenate([getattr(rows, name) for rows in accounts]) for name in names))
 
 
 def _taken(rows: SharedRows, places: npt.NDArray[np.int64]) -> SharedRows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +28,7 @@ from graphsvc.risk.listed import Lists
 from graphsvc.risk.loops import Loop
 from graphsvc.risk.outcomes import Outcomes, Told
 from graphsvc.risk.policy import ACCOUNT
+from graphsvc.risk.random_ids import random_hex
 from graphsvc.risk.reasons import cluster_of, reasons_of
 from graphsvc.risk.score import network_probability, with_label
 from graphsvc.risk.spool import Entry, Peers, Spool
@@ -36,7 +36,7 @@ from graphsvc.risk.writer import Writer, lose
 
 log = structlog.get_logger("risk")
 GRAPH_EVERY_S = 3.0
-BUSY_MS = 50
+BUSY_MS = 1_000
 """So long the writer waits for another process that writes to the ledger, before it tries again."""
 SPOOL = "spool"
 SECONDS = Histogram(
@@ -77,6 +77,10 @@ class RiskService:
         self._prober.start()
         self._keeper.start()
 
+    def wait(self, seconds: float) -> None:
+        """Returns once the index is there, but not later than after so long."""
+        self._keeper.built.wait(seconds)
+
     def stop(self) -> None:
         """Ends the background threads; what was assessed is remembered when this returns."""
         self._keeper.stop()
@@ -90,6 +94,11 @@ class RiskService:
     def lag(self) -> int:
         """How many ledger records the index has yet to count."""
         return self._keeper.lag
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether more events should wait until those before them are counted and kept."""
+        return self._keeper.overrun or self._writer.crowded
 
     def states(self) -> dict[str, str]:
         """For each part that answers rest on: "ok", or what is missing."""
@@ -112,6 +121,7 @@ class RiskService:
         self._remember(Entry(row, draft.record if record and not known else None, draft.digest, probability))
         if record and not known:
             self._keeper.count(draft.record, probability)
+            self._keeper.seen.add((event.event_id,))
         SECONDS.labels(str(record).lower()).observe(time.perf_counter() - started_s)
         return assessment
 
@@ -165,7 +175,7 @@ class RiskService:
         be read must not keep the caller from an answer: it tells a conflict when it takes the event."""
         event_id = draft.record.event_id
         digest = self._writer.digest(event_id)
-        if digest is None:
+        if digest is None and self._keeper.seen.may_hold(event_id):
             try:
                 digest = self._reading.digest(event_id)
             except GraphsvcError as error:
@@ -196,7 +206,7 @@ class RiskService:
         said = self._decider.decide(record.account_id, event_type, final, about, seen)
         degraded = self._degraded(state, recorded)
         assessment = Assessment(
-            assessment_id=f"as_{secrets.token_hex(12)}",
+            assessment_id=f"as_{random_hex(12)}",
             account_id=record.account_id,
             probability=final,
             risk_level=said.level,

@@ -77,6 +77,11 @@ class Writer:
         return self._refused
 
     @property
+    def crowded(self) -> bool:
+        """Whether half of the room is taken: what else is written should wait."""
+        return 2 * len(self._waiting) > self._room
+
+    @property
     def has_room(self) -> bool:
         return len(self._waiting) < self._room
 

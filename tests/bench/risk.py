@@ -1,8 +1,9 @@
-"""The risk endpoint under load, and scoring by itself.
+"""The risk endpoint under load, and scoring by itself. Each case prints one JSON line.
 
-`python -m tests.bench.risk --data FOLDER --rate 300 --seconds 30` starts `graphsvc serve` on a data folder as a process
-of its own and sends it signups, logins and payments at a fixed rate over connections that are kept. A request's time
-counts from when it was due, so that a stall counts for all that it held up.
+`python -m tests.bench.risk --data FOLDER` starts `graphsvc serve` on a data folder and sends it signups, logins and
+payments at a fixed rate from a process of its own (tests.bench.load). `--ingest 2000` sends so many events a second to
+/v1/events besides, `--detect` runs `graphsvc worker` on the folder at the same time, `--saturate` raises the rate until
+the answers are late. The folder gains events, and a detection: give it a copy.
 
 `python -m tests.bench.risk --accounts 1000000` measures index and scoring without HTTP on a drawn network.
 """
@@ -13,18 +14,14 @@ import argparse
 import http.client
 import json
 import os
-import random
 import resource
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,150 +39,140 @@ from graphsvc.risk.index import Index
 from graphsvc.risk.keys import account_key
 from graphsvc.risk.labels import LabelBook
 from graphsvc.risk.score import HeadScorer, network_probability
+from tests.bench.load import Plan, plan_of
 
-READY_WITHIN_S = 300.0
+READY_WITHIN_S = 900.0
+WARM_S = 5.0
+RAMP = (300, 450, 600, 750, 900, 1050, 1200, 1500)
+LATE_MS = 15.0
 TYPES = ("asn", "bin", "device", "email", "instrument", "ip", "mail_domain", "phone", "subnet", "tls")
 START_MS = 1_750_000_000_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="a data folder to serve; without it, scoring alone")
     parser.add_argument("--rate", type=float, default=300.0, help="requests a second")
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--no-record", action="store_true", help="assess only")
+    parser.add_argument("--ingest", type=float, default=0.0, help="events a second at the same time")
+    parser.add_argument("--detect", action="store_true", help="the worker detects at the same time")
+    parser.add_argument("--saturate", action="store_true", help="raise the rate until answers are late")
     parser.add_argument("--accounts", type=int, default=100_000, help="of the drawn network")
     options = parser.parse_args()
     if options.data is None:
         score_alone(options.accounts)
-    else:
-        load(options.data, options.rate, options.seconds, options.connections, record=not options.no_record)
-
-
-def load(data: Path, rate: float, seconds: float, connections: int, *, record: bool) -> None:
-    """Prints one JSON line for the whole run."""
-    settings = load_settings(data=data)
-    key = KeyStore(settings.places.create().cases).create("bench", ["risk"])
-    with closing(open_ledger(settings)) as ledger:
-        offset = ledger.offset()
-        known = [stored.record.account_id for stored in ledger.read(max(offset - 20_000, 0), 20_000)]
-    with server(data) as (port, ready_s):
-        drive(Load(port, key, known, record), rate, min(seconds, 5.0), connections)
-        run = Load(port, key, known, record)
-        drive(run, rate, seconds, connections)
-    line = {"case": "risk", "events": offset, "rate": rate, "seconds": seconds, "connections": connections}
-    print(json.dumps(line | {"recorded": record, "ready_s": round(ready_s, 1)} | run.summary()), flush=True)
-
-
-@dataclass
-class Load:
-    """Requests by turns, and what became of them."""
-
-    port: int
-    key: str
-    known: list[str]
-    record: bool
-    times_ms: list[float] = field(default_factory=list)
-    server_ms: list[float] = field(default_factory=list)
-    levels: Counter[str] = field(default_factory=Counter)
-    degraded: Counter[str] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
-
-    def send(self, connection: http.client.HTTPConnection, due_s: float, rng: random.Random) -> None:
-        body = json.dumps({"event": event(rng, self.known), "record": self.record})
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        try:
-            connection.request("POST", "/v1/risk", body, headers)
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            self.errors[type(error).__name__] += 1
-            connection.close()
-            return
-        if response.status != 200:
-            self.errors[str(response.status)] += 1
-            return
-        self.times_ms.append((time.perf_counter() - due_s) * 1000)
-        self.server_ms.append(answer["latency_ms"])
-        self.levels[answer["risk_level"]] += 1
-        self.degraded.update(answer["degraded_reasons"])
-
-    def summary(self) -> dict[str, object]:
-        return {
-            "answers": len(self.times_ms),
-            **quantiles("", self.times_ms),
-            **quantiles("server_", self.server_ms),
-            "errors": dict(self.errors),
-            "levels": dict(self.levels),
-            "degraded": dict(self.degraded),
-        }
-
-
-def quantiles(prefix: str, times_ms: list[float]) -> dict[str, float]:
-    values = np.percentile(times_ms, [50, 99, 99.9]) if times_ms else np.full(3, np.nan)
-    return {f"{prefix}{name}_ms": round(float(v), 2) for name, v in zip(("p50", "p99", "p999"), values, strict=True)}
-
-
-def drive(run: Load, rate: float, seconds: float, connections: int) -> None:
-    """Each request is due at its time whether or not those before it were answered, while a connection is free."""
-    start_s, total = time.perf_counter() + 0.2, int(rate * seconds)
-    turns, lock = iter(range(total)), threading.Lock()
-
-    def work(number: int) -> None:
-        rng = random.Random(f"{number} {time.time_ns()}")
-        connection = http.client.HTTPConnection("127.0.0.1", run.port, timeout=10)
-        while True:
-            with lock:
-                turn = next(turns, None)
-            if turn is None:
+        return
+    with ExitStack() as stack:
+        served = stack.enter_context(server(options.data))
+        load_with = Load(served, plan_for(options, served.port), options.ingest)
+        load_with.run(WARM_S)
+        if options.detect:
+            stack.enter_context(worker(options.data))
+        rates = RAMP if options.saturate else (options.rate,)
+        for rate in rates:
+            line = load_with.measure(rate, options.seconds)
+            print(json.dumps({"case": "risk", "detect": options.detect} | line), flush=True)
+            if line.get("p99_ms", np.inf) > 10 * LATE_MS:
                 break
-            due_s = start_s + turn / rate
-            time.sleep(max(due_s - time.perf_counter(), 0.0))
-            run.send(connection, due_s, rng)
-        connection.close()
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
-def event(rng: random.Random, known: list[str]) -> dict[str, Any]:
-    """Half signups, of which some share a device or a card, a quarter logins and a quarter payments of known ones."""
-    kind = rng.choice(("signup", "signup", "login", "payment"))
-    name = f"{rng.getrandbits(60):015x}"
-    account = f"bench-{name}" if kind == "signup" or not known else rng.choice(known)
-    base: dict[str, Any] = {"event_id": name, "type": kind, "account_id": account}
-    base |= {"occurred_at": datetime.now(UTC).isoformat(), "ip": f"198.18.{rng.randrange(256)}.{rng.randrange(256)}"}
-    base["device"] = {"id": f"d{rng.randrange(200) if rng.random() < 0.2 else name}", "tls": f"t{rng.randrange(5)}"}
-    if kind == "signup":
-        base["signup"] = {"email": f"{name}@mail{rng.randrange(50)}.example"}
-    if kind == "payment":
-        card = f"c{rng.randrange(200) if rng.random() < 0.2 else name}"
-        base["payment"] = {"method": "card", "fingerprint": card, "bin": "411111", "outcome": "authorised"}
-    return base
+def plan_for(options: argparse.Namespace, port: int) -> Plan:
+    settings = load_settings(data=options.data)
+    key = KeyStore(settings.places.create().cases).create("bench", ["risk", "write"])
+    with closing(open_ledger(settings)) as ledger:
+        end = ledger.offset()
+        known = [stored.record.account_id for stored in ledger.read(max(end - 20_000, 0), 20_000)]
+    return Plan(
+        port, key, 0.0, options.rate, record=not options.no_record, connections=options.connections, known=known
+    )
+
+
+@dataclass(frozen=True)
+class Served:
+    port: int
+    ready_s: float
+    process: subprocess.Popen[bytes]
+
+    def workers(self) -> list[int]:
+        """The processes that answer."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(child) for child in children.split()]
+
+    def cpu_s(self) -> list[float]:
+        """Processor time of each so far."""
+        return [sum(cpu_times(pid)) for pid in self.workers()]
+
+    def memory_mib(self) -> dict[str, list[int]]:
+        """Resident of each, and proportional: pages that several share are counted in parts."""
+        told = [Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() for pid in self.workers()]
+        facts = [{name: line.split() for line in lines for name in [line.split(":")[0]]} for lines in told]
+        return {name.lower(): [int(one[name][1]) // 1024 for one in facts] for name in ("Rss", "Pss")}
+
+
+@dataclass(frozen=True)
+class Load:
+    served: Served
+    plan: Plan
+    ingest: float
+
+    def measure(self, rate: float, seconds: float) -> dict[str, Any]:
+        before = self.served.cpu_s()
+        said = self.run(seconds, rate, self.ingest)
+        spent = [round(after - was, 2) for after, was in zip(self.served.cpu_s(), before, strict=True)]
+        plan = {"rate": rate, "seconds": seconds, "ingest_rate": self.ingest, "recorded": self.plan.record}
+        cost_ms = round(1000 * sum(spent) / max(said["answers"], 1), 2)
+        facts = {"ready_s": round(self.served.ready_s, 1), "server_cpu_s": spent, "cpu_ms_a_request": cost_ms}
+        return plan | said | facts | self.served.memory_mib()
+
+    def run(self, seconds: float, rate: float = 100.0, ingest: float = 0.0) -> dict[str, Any]:
+        seed = time.time_ns()
+        plan = replace(self.plan, seconds=seconds, risk_rate=rate, ingest_rate=ingest, seed=seed)
+        command = [sys.executable, "-m", "tests.bench.load"]
+        done = subprocess.run(command, input=plan_of(plan).encode(), stdout=subprocess.PIPE, check=True)
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
+
+
+def cpu_times(pid: int) -> tuple[float, float]:
+    """User and system seconds of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    tick = os.sysconf("SC_CLK_TCK")
+    return int(fields[11]) / tick, int(fields[12]) / tick
 
 
 @contextmanager
-def server(data: Path) -> Iterator[tuple[int, float]]:
-    """The shipped server command without a graph database; its port, and the seconds until it was ready."""
+def server(data: Path) -> Iterator[Served]:
+    """The shipped server command without a graph database."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "graphsvc", "serve", "--port", str(port)]
-    environment = {**os.environ, "GRAPHSVC_DATA": str(data), "GRAPHSVC_NEO4J_URI": "off"}
     started_s = time.perf_counter()
-    process = subprocess.Popen(command, env=environment)
+    process = subprocess.Popen([sys.executable, "-m", "graphsvc", "serve", "--port", str(port)], env=environment(data))
     try:
         while not ready(port):
             if process.poll() is not None or time.perf_counter() - started_s > READY_WITHIN_S:
                 raise SystemExit("The server did not become ready.")
             time.sleep(0.1)
-        yield port, time.perf_counter() - started_s
+        yield Served(port, time.perf_counter() - started_s, process)
     finally:
         process.terminate()
         process.wait(30)
+
+
+@contextmanager
+def worker(data: Path) -> Iterator[None]:
+    """The shipped worker: link tables follow the ledger, and detections run one after the other."""
+    process = subprocess.Popen([sys.executable, "-m", "graphsvc", "worker"], env=environment(data))
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def environment(data: Path) -> dict[str, str]:
+    return {**os.environ, "GRAPHSVC_DATA": str(data), "GRAPHSVC_NEO4J_URI": "off"}
 
 
 def ready(port: int) -> bool:

@@ -37,8 +37,9 @@ class LabelBatch(msgspec.Struct, frozen=True):
         202,
         body=(Event, EventBatch),
         body_types=(JSON, NDJSON),
-        problems=(400, 413, 415, 422),
+        problems=(400, 413, 415, 422, 429),
         keyed=True,
+        gives_way=True,
     ),
 )
 def post_events() -> Any:
@@ -64,7 +65,8 @@ def post_events() -> Any:
         202,
         body=(Label, LabelBatch),
         body_types=(JSON, NDJSON),
-        problems=(400, 413, 415, 422),
+        problems=(400, 413, 415, 422, 429),
+        gives_way=True,
     ),
 )
 def post_labels() -> Any:

@@ -10,10 +10,10 @@ from msgspec import Struct
 from graphsvc.api.answers import rfc3339
 from graphsvc.api.idempotent import once
 from graphsvc.api.operation import Operation, json_body, operation
-from graphsvc.api.services import services
+from graphsvc.api.services import Services, services
 from graphsvc.events.check import Rejected
 from graphsvc.events.types import Event
-from graphsvc.risk import Assessment, Outcome, RiskService
+from graphsvc.risk import Assessment, Outcome
 
 blueprint = flask.Blueprint("risk", __name__)
 
@@ -69,8 +69,8 @@ class Done(Struct, frozen=True):
 )
 def post_risk() -> Any:
     """Answers from the parts that are up; `degraded` says that one was missing, and `degraded_reasons` which."""
-    risk = services().risk
-    return once(200, lambda: _assess(risk, json_body()))
+    parts = services()
+    return once(200, lambda: assess(parts, json_body()))
 
 
 @operation(
@@ -98,18 +98,19 @@ def post_outcome(assessment_id: str) -> Done:
     return Done(assessment_id, outcome, rfc3339(told.told_ms), against)
 
 
-def _assess(risk: RiskService, body: object) -> Assessment:
+def assess(parts: Services, body: object) -> Assessment:
+    """The answer to a decoded body. Raises Rejected with a pointer, Conflict, NotFound."""
     if not isinstance(body, dict) or ("event" in body) == ("account_id" in body):
         raise Rejected("invalid", "Send an object with either event or account_id.")
     if "account_id" in body:
         account_id = body["account_id"]
         if not isinstance(account_id, str) or not 1 <= len(account_id) <= 128:
             raise Rejected("invalid", "Expected a text of 1 to 128 characters.", "/account_id")
-        return risk.assess_account(account_id)
+        return parts.risk.assess_account(account_id)
     record = body.get("record", True)
     if not isinstance(record, bool):
         raise Rejected("invalid", "Expected true or false.", "/record")
     try:
-        return risk.assess_event(services().arrival.check(body["event"]), record)
+        return parts.risk.assess_event(parts.arrival.check(body["event"]), record)
     except Rejected as error:
         raise Rejected(error.reason, error.message, f"/event{error.pointer}") from None

@@ -1,0 +1,50 @@
+"""API keys as they were a moment ago, so that a request costs no query, and goes on while the database is busy."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+
+from graphsvc.cases.keys import ApiKey, KeyStore
+from graphsvc.errors import Unavailable
+
+FRESH_S = 1.0
+"""A key that was revoked is refused after so long."""
+STALE_S = 60.0
+"""A key that was good so long ago still is while the database cannot be read."""
+MOST = 1_000
+
+
+class KnownKeys:
+    """Only good keys are remembered, by their digest."""
+
+    def __init__(self, store: KeyStore) -> None:
+        self._store = store
+        self._known: dict[bytes, tuple[ApiKey, float]] = {}
+
+    def check(self, key: str) -> ApiKey | None:
+        """The good key that this text is, else None. Raises Unavailable for a key unknown while the database is."""
+        mark, now_s = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest(), time.monotonic()
+        known, checked_s = self._known.get(mark, (None, 0.0))
+        if known is not None and now_s - checked_s < FRESH_S:
+            return known
+        try:
+            good = self._store.check(key)
+        except Unavailable:
+            if known is not None and now_s - checked_s < STALE_S:
+                return known
+            raise
+        self._keep(mark, good, now_s)
+        return good
+
+    def list(self) -> list[ApiKey]:
+        """All keys as they are now, oldest first."""
+        return self._store.list()
+
+    def _keep(self, mark: bytes, good: ApiKey | None, now_s: float) -> None:
+        if good is None:
+            self._known.pop(mark, None)
+        elif len(self._known) < MOST or mark in self._known:
+            self._known[mark] = good, now_s
+        else:
+            self._known = {mark: (good, now_s)}
