@@ -113,8 +113,8 @@ def _say_policy(policy: Policy) -> None:
     say(f"Policy {policy.version}; holdout {policy.holdout_share:.1%}; shadow rules: {len(policy.shadows)}.")
     say(f"{'event':<13}{'channel':<22}{'watched':<9}{'low':<8}{'medium':<17}{'high':<17}critical")
     for (event, channel, watched), cell in policy.cells.items():
-        plain = policy.cells[event, "", False].grades
-        if (channel or watched) and cell.grades == plain:
+        plainer = ([(event, "", watched)] if channel else []) + ([(event, channel, False)] if watched else [])
+        if any(policy.cells[one].grades == cell.grades for one in plainer):
             continue
         steps = zip(("", *(f"{bound:.3g} " for bound in cell.grades.bounds)), cell.grades.actions, strict=True)
         low, medium, high, critical = (f"{bound}{action}" for bound, action in steps)
