@@ -99,9 +99,8 @@ def follow(index: Index, ledger: Ledger, scorer: Scorer, stored: Sequence[Stored
     if stored is None:
         stored = ledger.read(index.offset, BATCH_RECORDS)
     if stored:
-        with index.lock:
-            gained = index.apply([one.record for one in stored])
-            index.offset = max(index.offset, stored[-1].offset)
+        gained = index.apply([one.record for one in stored])
+        index.offset = max(index.offset, stored[-1].offset)
         judge(index, gained, scorer)
     if ledger.label_offset() > index.label_offset:
         _follow_labels(index, ledger)

@@ -28,6 +28,7 @@ from graphsvc.risk.index import Index
 from graphsvc.risk.keys import seed_of
 from graphsvc.risk.labels import LabelBook
 from graphsvc.risk.loops import Loop
+from graphsvc.risk.rehearsal import rehearse
 from graphsvc.risk.score import Scorer, load_scorer, stranger
 from graphsvc.risk.seen import Seen
 from graphsvc.risk.snapshot import Kept, Snapshots
@@ -77,6 +78,7 @@ class IndexKeeper:
         self._ledger = open_ledger(settings)
         self._sources = Sources(self._ledger, LinkTables(places.links), ResultsReader(places.results))
         scorer, problem = load_scorer(model_folder())
+        rehearse(scorer)
         book = LabelBook(self._seed)
         self.state = _state(Index(empty_base(stranger(scorer), book), book, 0), scorer, problem, built=False)
         self._following = threading.Lock()

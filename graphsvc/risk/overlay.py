@@ -88,36 +88,40 @@ def empty_overlay() -> OverlayArrays:
 
 
 def with_room(over: OverlayArrays, need: Need) -> OverlayArrays:
-    """The same, or larger copies of those arrays that have no room for what comes; who reads the old ones meanwhile
-    reads them as they were."""
+    """The same, or larger copies where there is no room for what comes: of all arrays, so that who still reads the old
+    ones finds them as they were, and no place in one that another lacks."""
     sizes = over.sizes
-    account_table, accounts = _grown(over.account_table, over.accounts, int(sizes[ACCOUNTS]), need.accounts)
-    identifier_table, identifiers = _grown(
-        over.identifier_table, over.identifiers, int(sizes[IDENTIFIERS]), need.identifiers
-    )
-    name_table, names = _grown(over.name_table, over.names, int(sizes[NAMES]), need.names)
-    links = _longer(over.links, int(sizes[LINKS]) + need.links)
-    same = accounts is over.accounts and identifiers is over.identifiers and names is over.names and links is over.links
-    if same:
+    accounts = _size(over.accounts, int(sizes[ACCOUNTS]) + need.accounts)
+    identifiers = _size(over.identifiers, int(sizes[IDENTIFIERS]) + need.identifiers)
+    links = _size(over.links, int(sizes[LINKS]) + need.links)
+    names = _size(over.names, int(sizes[NAMES]) + need.names)
+    if (accounts, identifiers, links, names) == tuple(
+        len(one) for one in (over.accounts, over.identifiers, over.links, over.names)
+    ):
         return over
-    return OverlayArrays(sizes, account_table, accounts, identifier_table, identifiers, links, name_table, names)
+    return OverlayArrays(
+        sizes.copy(),
+        *_tabled(over.accounts, accounts, int(sizes[ACCOUNTS])),
+        *_tabled(over.identifiers, identifiers, int(sizes[IDENTIFIERS])),
+        _longer(over.links, links),
+        *_tabled(over.names, names, int(sizes[NAMES])),
+    )
 
 
-def _grown(table: Array, entries: Array, used: int, more: int) -> tuple[Array, Array]:
-    longer = _longer(entries, used + more)
-    if longer is entries:
-        return table, entries
-    table = _table(len(longer))
+def _size(entries: Array, wanted: int) -> int:
+    size = len(entries)
+    while size < wanted:
+        size *= 2
+    return size
+
+
+def _tabled(entries: Array, size: int, used: int) -> tuple[Array, Array]:
+    longer, table = _longer(entries, size), _table(size)
     fill(table, longer, used)
     return table, longer
 
 
-def _longer(entries: Array, wanted: int) -> Array:
-    if wanted <= len(entries):
-        return entries
-    size = len(entries)
-    while size < wanted:
-        size *= 2
+def _longer(entries: Array, size: int) -> Array:
     longer = np.zeros(size, entries.dtype)
     # As bytes, which numpy copies without holding up the other threads.
     longer.view(np.uint8)[: entries.nbytes] = entries.view(np.uint8)

@@ -35,11 +35,11 @@ def shared(names: Sequence[str], found: Array) -> Shared:
     types = tuple(names[code] for code in found["type"].tolist())
     rows = SharedRows(
         group=np.array([_group(name) for name in types], np.int64),
-        bits=found["bits"],
-        others=found["others"],
-        mean_probability=found["mean"],
-        max_probability=found["highest"],
-        confirmed_abusive=found["abusive"],
-        confirmed_benign=found["benign"],
+        bits=found["bits"].copy(),
+        others=found["others"].copy(),
+        mean_probability=found["mean"].copy(),
+        max_probability=found["highest"].copy(),
+        confirmed_abusive=found["abusive"].copy(),
+        confirmed_benign=found["benign"].copy(),
     )
     return Shared(types, rows, tuple(found["cluster"].tolist()))

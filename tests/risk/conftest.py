@@ -29,9 +29,9 @@ from graphsvc.risk import Assessment, RiskService
 WITHIN_S = 30.0
 
 
-def wait_for(true: Callable[[], bool]) -> None:
+def wait_for(true: Callable[[], bool], seconds: float = WITHIN_S) -> None:
     """Polls until it is so."""
-    end_s = time.monotonic() + WITHIN_S
+    end_s = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end_s, "it did not come about in time"
         time.sleep(0.005)
