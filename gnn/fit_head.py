@@ -53,36 +53,35 @@ class _Monotone(nn.Module):
 
 
 def fit_head(data: HeadData, seed: int) -> Head:
-    """The mean of all networks' log odds, calibrated by what each said of the fold it held out, on rows as a service
-    meets them. Monotone in each rising feature whatever the data."""
+    """The mean of all networks' log odds, calibrated by what each said of the fold it held out. Monotone in each rising
+    feature whatever the data."""
     if len(data.x) > ROWS_MAX:
         data = data.some(np.random.default_rng(seed).choice(len(data.x), ROWS_MAX, replace=False))
     mean, scale = data.x.mean(axis=0), np.maximum(data.x.std(axis=0), 0.05)
     x = torch.from_numpy(((data.x - mean) / scale).astype(np.float32))
-    chance, held = torch.from_numpy(data.chance), np.zeros(len(data.x), dtype=np.float32)
+    abusive, held = torch.from_numpy(data.abusive.astype(np.float32)), np.zeros(len(data.x), dtype=np.float32)
     networks = []
     for fold in np.unique(data.fold).tolist():
         mine = data.fold == fold
         weight = np.where(mine, 0.0, data.weight)
         for time in range(_TIMES):
             torch.manual_seed(seed * 1000 + fold * _TIMES + time)
-            weights, logits = _fit(x, chance, weight)
+            weights, logits = _fit(x, abusive, weight)
             networks.append(weights)
             held[mine] += logits[mine] / _TIMES
-    usual = data.usual if data.usual.any() else np.ones_like(data.usual)
-    platt = fit_platt(held[usual], data.chance[usual], data.weight[usual])
+    platt = fit_platt(held, data.abusive, data.weight)
     calibration = np.array([max(platt.slope, 1e-3), platt.shift], dtype=np.float32)
     return Head("", mean.astype(np.float32), scale.astype(np.float32), *_together(networks), calibration)
 
 
-def _fit(x: Tensor, chance: Tensor, weight: npt.NDArray[np.floating]) -> tuple[_Weights, Floats]:
+def _fit(x: Tensor, abusive: Tensor, weight: npt.NDArray[np.floating]) -> tuple[_Weights, Floats]:
     """One network, and its log odds of all rows."""
     share = torch.from_numpy((weight / max(float(weight.sum()), 1e-9)).astype(np.float32))
     network = _Monotone()
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.03, weight_decay=1e-3)
     for _ in range(_STEPS):
         optimizer.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits(network(x), chance, weight=share, reduction="sum")
+        loss = functional.binary_cross_entropy_with_logits(network(x), abusive, weight=share, reduction="sum")
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.inference_mode():

@@ -7,8 +7,7 @@ look at the same network saw them. What became of it later is the target.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -31,22 +30,23 @@ ROWS_MAX = 150_000
 """More rows than this teach so small a network nothing more; they are drawn blindly."""
 _SIGNUP_MS = 3_600_000
 _LARGER_POPULATION_BITS = 4.0
+_UNJUDGED = 0.4
+"""A new deployment knows nobody, and in a burst between two looks the accounts that matter are new: so much of what is
+learnt is of such accounts."""
 
 
 @dataclass(frozen=True)
 class HeadData:
-    """Rows of one network: `x` float32[M, H]; `chance` float32[M] that the account is abusive, 0 or 1 where that was
-    decided; `weight` float32[M]; `fold` int64[M]; `usual` bool[M]: whether a service meets the like every day."""
+    """Rows of accounts: `x` float32[M, H], `abusive` bool[M], `weight` float32[M], `fold` int64[M]."""
 
     x: Floats
-    chance: Floats
+    abusive: Bools
     weight: Floats
     fold: Longs
-    usual: Bools
 
     def some(self, rows: Longs) -> HeadData:
         """These rows alone."""
-        return HeadData(self.x[rows], self.chance[rows], self.weight[rows], self.fold[rows], self.usual[rows])
+        return HeadData(self.x[rows], self.abusive[rows], self.weight[rows], self.fold[rows])
 
 
 @dataclass(frozen=True)
@@ -75,32 +75,35 @@ class Earlier:
 
 @dataclass(frozen=True)
 class _Look:
-    """One way to see some accounts, int64 `rows`: by whom they are judged, how rare things are, which links count."""
+    """One way to see some accounts, int64 `rows`: by whom they are judged, how rare things are, which links count, and
+    what all of them weigh together."""
 
     rows: Longs
     said: Said
     bits: Floats
     links: Bools
-    usual: bool
+    weight: float
 
 
 def head_data(examples: Sequence[Example], views: Sequence[View], probability: Sequence[Floats]) -> HeadData:
-    """Rows of all `views` of the `examples`, by the `probability` float32[N] that networks gave each account which had
-    held its operator out. A view is joined with one of the look before, in which as much is hidden. The target of an
-    account on which nobody decided is that probability: it is not innocent for that."""
-    said = [Said(one, view.known) for view, one in zip(views, probability, strict=True)]
-    of_example: dict[int, list[Said]] = {}
-    for view, one in zip(views, said, strict=True):
-        of_example.setdefault(view.example, []).append(one)
-    turns = {example: itertools.count() for example in of_example}
-    parts = []
+    """Rows of the `examples`, by the `probability` float32[N] that networks gave each account of a view which had held
+    its operator out. Of each example one view is taken, of the next one the next, so that all shares of hidden labels
+    occur; it is joined with one of the look before, in which as much is hidden."""
+    of_example: dict[int, list[tuple[View, Said]]] = {}
+    for view, one in zip(views, probability, strict=True):
+        of_example.setdefault(view.example, []).append((view, Said(one, view.known)))
     before = [_before(examples, number) for number in range(len(examples))]
     several = {examples[number].world for number in before if number is not None}
-    for view, one in zip(views, said, strict=True):
-        turn = next(turns[view.example])
-        earlier = _earlier(examples, view.example, before[view.example], of_example, turn)
-        alone = examples[view.example].world not in several
-        parts.append(_rows(examples[view.example].network, view, one, earlier, alone=alone))
+    parts = []
+    for number, looks in sorted(of_example.items()):
+        view, said = looks[number % len(looks)]
+        network, at = examples[number].network, before[number]
+        if at is not None:
+            then = of_example[at]
+            earlier = _earlier(examples[number], examples[at], then[number % len(then)][1])
+            parts.append(_rows(network, view, _since(network, said, earlier)))
+        else:
+            parts.append(_rows(network, view, _first(network, said, alone=examples[number].world not in several)))
     names = (field.name for field in fields(HeadData))
     return HeadData(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -116,54 +119,63 @@ def _before(examples: Sequence[Example], number: int) -> int | None:
     return -max(earlier)[1] if earlier else None
 
 
-def _earlier(
-    examples: Sequence[Example], number: int, before: int | None, said: dict[int, list[Said]], turn: int
-) -> Earlier | None:
-    if before is None:
-        return None
-    ids = examples[before].network.accounts["account_id"].combine_chunks()
-    place = pc.fill_null(pc.index_in(examples[number].network.accounts["account_id"], value_set=ids), -1)
-    views = said[before]
-    return Earlier(views[turn % len(views)], place.to_numpy().astype(np.int64))
+def _earlier(now: Example, before: Example, said: Said) -> Earlier:
+    ids = before.network.accounts["account_id"].combine_chunks()
+    place = pc.fill_null(pc.index_in(now.network.accounts["account_id"], value_set=ids), -1)
+    return Earlier(said, place.to_numpy().astype(np.int64))
 
 
-def _rows(network: Network, view: View, said: Said, earlier: Earlier | None, *, alone: bool) -> HeadData:
-    """Of those who came since an `earlier` look each is shown at signup, at signup in a population sixteen times as
-    large, and with all its links. Without one all accounts are shown at signup, when nobody has been judged; and where
-    there never is more than one look (`alone`), as that look `said` of their neighbours."""
+def _rows(network: Network, view: View, looks: Sequence[_Look]) -> HeadData:
+    """Accounts as `looks` see them; an example weighs as much as it has accounts."""
     links = incidence(network)
-    found = _since(network, links, earlier) if earlier is not None else _first(network, links, said, alone=alone)
-    looks = list(found)
-    rows = np.concatenate([look.rows for look in looks])
-    x = [prior_features(links, look.said, look.bits, look.links)[look.rows] for look in looks]
-    chance = np.where(view.targets.labelled, view.targets.abusive, said.probability).astype(np.float32)
+    shown = [look for look in looks if len(look.rows)]
+    rows = np.concatenate([look.rows for look in shown])
+    share = np.concatenate(
+        [np.full(len(one.rows), one.weight * network.account_count / len(one.rows)) for one in shown]
+    )
+    x = [prior_features(links, look.said, look.bits, look.links)[look.rows] for look in shown]
     return HeadData(
         x=np.concatenate(x),
-        chance=chance[rows],
-        weight=view.targets.confidence[rows].astype(np.float32),
+        abusive=view.targets.abusive[rows],
+        weight=(view.targets.confidence[rows] * share).astype(np.float32),
         fold=view.fold[rows],
-        usual=np.concatenate([np.full(len(look.rows), look.usual) for look in looks]),
     )
 
 
-def _since(network: Network, links: Incidence, earlier: Earlier) -> Iterator[_Look]:
-    new, then = np.flatnonzero(earlier.place < 0), earlier.told()
+def _since(network: Network, said: Said, earlier: Earlier) -> list[_Look]:
+    """Newcomers at signup, at signup in a population sixteen times as large, and with all their links."""
+    links, new, then = incidence(network), np.flatnonzero(earlier.place < 0), earlier.told()
     bits, larger = _bits(network)
-    yield _Look(new, then, bits, _at_signup(network, links), usual=True)
-    yield _Look(new, then, bits, _every(links), usual=True)
-    yield _Look(new, then, larger, _at_signup(network, links), usual=False)
+    signup, share = _at_signup(network, links), (1.0 - _UNJUDGED) / 3
+    return [
+        _unjudged(network, links, said, _UNJUDGED),
+        _Look(new, then, bits, signup, share),
+        _Look(new, then, larger, signup, share),
+        _Look(new, then, bits, _every(links), share),
+    ]
 
 
-def _first(network: Network, links: Incidence, said: Said, *, alone: bool) -> Iterator[_Look]:
-    rows = np.arange(network.account_count)
+def _first(network: Network, said: Said, *, alone: bool) -> list[_Look]:
+    """All accounts before anybody was judged; and where there never is more than one look (`alone`), as that look
+    judged their neighbours."""
+    links, rows = incidence(network), np.arange(network.account_count)
+    if not alone:
+        return [_unjudged(network, links, said, 1.0)]
     bits, larger = _bits(network)
-    signup, nobody = _at_signup(network, links), np.zeros(network.account_count, dtype=np.float32)
-    unjudged = Said(np.full_like(said.probability, said.probability.mean()), Known(nobody, nobody))
-    yield _Look(rows, unjudged, bits, signup, usual=False)
-    if alone:
-        yield _Look(rows, said, bits, signup, usual=True)
-        yield _Look(rows, said, larger, signup, usual=False)
-        yield _Look(rows, said, bits, _every(links), usual=True)
+    signup, share = _at_signup(network, links), (1.0 - _UNJUDGED) / 3
+    return [
+        _unjudged(network, links, said, _UNJUDGED),
+        _Look(rows, said, bits, signup, share),
+        _Look(rows, said, larger, signup, share),
+        _Look(rows, said, bits, _every(links), share),
+    ]
+
+
+def _unjudged(network: Network, links: Incidence, said: Said, weight: float) -> _Look:
+    """All accounts at signup among neighbours of whom nobody has said anything."""
+    nobody = np.zeros(network.account_count, dtype=np.float32)
+    alike = Said(np.full_like(said.probability, said.probability.mean()), Known(nobody, nobody))
+    return _Look(np.arange(network.account_count), alike, _bits(network)[0], _at_signup(network, links), weight)
 
 
 def _bits(network: Network) -> tuple[Floats, Floats]:

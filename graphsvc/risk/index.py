@@ -87,7 +87,7 @@ class Index:
 
     def raise_probability(self, account: int, probability: float) -> None:
         """What the head said of an account that came or gained links since the base; others are judged by the worst
-        of it until the next detection."""
+        of it, as far as it is believed, until the next detection."""
         with self.lock:
             over = self._with_room(Need(1, 0, 0, 0))
             kernels.raise_to(self.base.arrays, over, self.base.stranger, np.uint64(account), float(probability))

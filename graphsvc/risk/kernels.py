@@ -18,6 +18,9 @@ BAN, REINSTATE = 1, 2
 ACCOUNTS, NEW, IDENTIFIERS, LINKS, NAMES, SIZES = range(6)
 """Places in `sizes`: how many of each an overlay holds, NEW being the accounts that the base lacks."""
 POPULATION_MIN, HUB_CUT = 10_000, 128
+BELIEVED = 0.75
+"""So far others go by what was said of an account between two looks: it rests in part on answers of the same sort, and
+these must not talk each other into an accusation."""
 
 ACCOUNT = np.dtype(
     [
@@ -484,12 +487,13 @@ def stand(base: BaseArrays, over: OverlayArrays, key: np.uint64, bad: float, goo
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def raise_to(base: BaseArrays, over: OverlayArrays, stranger: float, key: np.uint64, probability: float) -> None:
-    """Others are judged by the worst that was said of an account since the base. The account has an entry or is in
-    the base; else nothing happens."""
-    entry = _entry(over.account_table, over.accounts, key)
+    """Others are judged by the worst that was said of an account since the base, as far as it is believed. The account
+    has an entry or is in the base; else nothing happens."""
+    entry, row = _entry(over.account_table, over.accounts, key), find(base.account_keys, key)
+    known = stranger if row == ABSENT else _base_probability(base, row, stranger)
+    probability = known + BELIEVED * (probability - known)
     if entry == ABSENT:
-        row = find(base.account_keys, key)
-        if row == ABSENT or probability <= _base_probability(base, row, stranger):
+        if row == ABSENT or probability <= known:
             return
         entry = _account(base, over, key)
     account = over.accounts[entry]

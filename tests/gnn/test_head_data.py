@@ -51,7 +51,8 @@ def views(examples: list[Example]) -> list[View]:
 
 
 def told(views: list[View], then: float = 0.9, now: float = 0.1) -> list[np.ndarray]:
-    """Abusive accounts have one probability at the first look and another at the second; innocents have 0.05."""
+    """Abusive accounts have one probability at the first look and another at the second; innocents have 0.05. Of what
+    the second says only the mean is shown, of accounts that nobody judged."""
     chances = (then, now)
     return [
         np.where(view.targets.abusive, chance, 0.05).astype(np.float32)
@@ -65,65 +66,57 @@ def newcomers(examples: list[Example]) -> np.ndarray:
     return np.flatnonzero([one in now - before for one in ids])
 
 
-def test_of_the_later_look_only_newcomers_are_shown_and_each_in_three_ways(
+def test_of_the_later_look_newcomers_are_shown_in_three_ways_and_all_before_anybody_was_judged(
     examples: list[Example], views: list[View]
 ) -> None:
-    first = examples[0].network.account_count
+    first, second = (one.network.account_count for one in examples)
     data = head_data(examples, views, told(views))
     new = newcomers(examples)
-    assert 0 < len(new) < examples[1].network.account_count
-    assert len(data.x) == first + 3 * len(new)
-    assert data.usual.sum() == 2 * len(new)
-    assert np.array_equal(data.fold[first : first + len(new)], views[1].fold[new])
+    assert 0 < len(new) < second
+    assert len(data.x) == first + second + 3 * len(new)
+    at = first + second
+    assert np.array_equal(data.fold[at : at + len(new)], views[1].fold[new])
+    assert np.array_equal(data.abusive[at : at + len(new)], views[1].targets.abusive[new])
+    counted = views[1].targets.confidence == 1.0
+    assert counted.all(), "all was decided, so that weights are those of looks alone"
+    assert data.weight[:first].sum() == pytest.approx(first, rel=1e-4)
+    assert data.weight[first:at].sum() == pytest.approx(0.4 * second, rel=1e-4)
+    assert data.weight[at:].sum() == pytest.approx(0.6 * second, rel=1e-4)
 
 
 def test_what_is_shown_hangs_on_the_look_before_and_not_on_what_was_said_later(
     examples: list[Example], views: list[View]
 ) -> None:
-    shown = head_data(examples, views, told(views)).x
-    assert np.array_equal(shown, head_data(examples, views, told(views, now=0.8)).x)
-    first = examples[0].network.account_count
+    shown, new = head_data(examples, views, told(views)).x, len(newcomers(examples))
+    later = head_data(examples, views, told(views, now=0.8)).x
+    assert np.array_equal(shown[-3 * new :], later[-3 * new :])
     peak = HEAD_FEATURES.index("risk_peak")
     calmer = head_data(examples, views, told(views, then=0.2)).x
-    assert (calmer[first:, peak] < shown[first:, peak]).any()
-    assert not (calmer[first:, peak] > shown[first:, peak]).any()
-
-
-def test_who_was_decided_on_is_learnt_as_decided_and_others_by_what_was_said(
-    examples: list[Example], views: list[View]
-) -> None:
-    undecided = replace(views[1], targets=replace(views[1].targets, labelled=np.zeros_like(views[1].targets.labelled)))
-    first, new = examples[0].network.account_count, newcomers(examples)
-    decided = head_data(examples, views, told(views))
-    said = head_data(examples, [views[0], undecided], told(views))
-    rows = slice(first, first + len(new))
-    assert np.array_equal(decided.chance[rows], views[1].targets.abusive[new].astype(np.float32))
-    assert np.array_equal(said.chance[rows], told(views)[1][new])
+    assert (calmer[-3 * new :, peak] < shown[-3 * new :, peak]).any()
+    assert not (calmer[-3 * new :, peak] > shown[-3 * new :, peak]).any()
 
 
 def test_a_single_look_shows_everybody_as_that_look_judged_too(examples: list[Example], views: list[View]) -> None:
     alone = replace(views[1], example=0)
     data = head_data(examples[1:], [alone], told(views)[1:])
     assert len(data.x) == 4 * examples[1].network.account_count
-    assert data.usual.mean() == 0.5
 
 
 def drawn(rows: int, seed: int) -> HeadData:
     """Abuse rises with one feature alone."""
     random = np.random.default_rng(seed)
     x = random.random((rows, len(HEAD_FEATURES)), dtype=np.float32)
-    chance = (random.random(rows) < x[:, 0] ** 3).astype(np.float32)
-    usual = np.ones(rows, dtype=np.bool_)
-    return HeadData(x, chance, np.ones(rows, dtype=np.float32), random.integers(0, FOLDS, rows), usual)
+    abusive = random.random(rows) < x[:, 0] ** 3
+    return HeadData(x, abusive, np.ones(rows, dtype=np.float32), random.integers(0, FOLDS, rows))
 
 
 def test_the_head_is_calibrated_on_what_it_held_out_and_never_falls_with_risk() -> None:
     head = fit_head(drawn(3_000, 1), seed=0)
     unseen = drawn(3_000, 2)
     said = head.score(unseen.x)
-    assert float(said.mean()) == pytest.approx(float(unseen.chance.mean()), abs=0.03)
+    assert float(said.mean()) == pytest.approx(float(unseen.abusive.mean()), abs=0.03)
     for part in np.array_split(np.argsort(said), 5):
-        assert float(said[part].mean()) == pytest.approx(float(unseen.chance[part].mean()), abs=0.12)
+        assert float(said[part].mean()) == pytest.approx(float(unseen.abusive[part].mean()), abs=0.12)
     riskier = unseen.x.copy()
     riskier[:, :RISING_COUNT] += 0.2
     assert (head.score(riskier) >= said - 1e-6).all()

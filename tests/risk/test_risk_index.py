@@ -19,6 +19,7 @@ from graphsvc.events.record import Identifier, LabelRecord, Record
 from graphsvc.links.weights import bits_of
 from graphsvc.risk.base import Detected, base_of, empty_base
 from graphsvc.risk.index import Index, Look
+from graphsvc.risk.kernels import BELIEVED
 from graphsvc.risk.keys import account_column_keys, account_key, identifier_column_keys, identifier_keys
 from graphsvc.risk.labels import LabelBook
 from tests.links.worlds import START_MS, event, view
@@ -66,7 +67,8 @@ def expected(
 
     def chance(other: str, one: Identifier) -> float:
         detected = probability.get(other, STRANGER) if other in base else STRANGER
-        return detected if (other, one) in linked else max(detected, RAISED.get(other, 0.0))
+        raised = detected + BELIEVED * (RAISED.get(other, 0.0) - detected)
+        return detected if (other, one) in linked else max(detected, raised)
 
     out: dict[Identifier, tuple[float, ...]] = {}
     for one, accounts in holders.items():
@@ -146,7 +148,8 @@ def test_an_account_is_not_its_own_neighbour(tmp_path: Path) -> None:
     index.apply(records)
     index.raise_probability(account_key("a"), 0.9)
     assert index.look(account_key("a")).now.rows.max_probability.tolist() == [STRANGER]
-    assert index.look(account_key("b")).now.rows.max_probability.tolist() == [np.float32(0.9)]
+    believed = np.float32(STRANGER + BELIEVED * (0.9 - STRANGER))
+    assert index.look(account_key("b")).now.rows.max_probability.tolist() == [believed]
     assert index.look(account_key("c"), [Identifier("ip", "1")]).now.rows.others.tolist() == [2]
     assert not index.look(account_key("c")).seen
 
