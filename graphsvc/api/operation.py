@@ -48,6 +48,10 @@ def operation(blueprint: flask.Blueprint, op: Operation) -> Callable[[View], Vie
     """Registers a view, whose answer is a Struct or a Response, for an operation."""
     if op not in operations:
         operations.append(op)
+    for kind in (op.query, *op.body):
+        if kind is not None:
+            # msgspec learns a type at its first use, which is not safe in two threads at once.
+            msgspec.json.Decoder(kind)
 
     def register(view: View) -> View:
         @functools.wraps(view)

@@ -157,3 +157,6 @@ def _known(kind: type[msgspec.Struct]) -> dict[str, type[msgspec.Struct] | None]
 
 _known_cache: dict[type[msgspec.Struct], dict[str, type[msgspec.Struct] | None]] = {}
 _decoder = msgspec.json.Decoder(float_hook=_whole)
+for _kind in (Event, Label):
+    # msgspec learns a type at its first use; two threads that do so at once crash (seen with 0.22), so it learns here.
+    msgspec.json.Decoder(_kind)

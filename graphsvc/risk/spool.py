@@ -47,6 +47,9 @@ class Entry(Struct, frozen=True, array_like=True):
         return Draft(self.record, self.digest) if self.record is not None else None
 
 
+_decode = msgspec.msgpack.Decoder(Entry).decode
+
+
 @dataclass(eq=False)
 class Segment:
     """A file with `waiting` entries that are not kept yet; `closed` when no more are added."""
@@ -187,7 +190,6 @@ def _created(path: Path) -> int:
 def read(path: Path, start: int) -> tuple[list[Entry], int]:
     """The whole entries of a file from a place on, and the place behind them. One that was cut off by a kill, and what
     follows, is left out: nobody was answered."""
-    decode = msgspec.msgpack.Decoder(Entry).decode
     with path.open("rb") as file:
         file.seek(start)
         data = file.read()
@@ -198,7 +200,7 @@ def read(path: Path, start: int) -> tuple[list[Entry], int]:
         body = data[place + HEAD_BYTES : place + HEAD_BYTES + size]
         if len(body) < size or zlib.crc32(body) != int.from_bytes(data[place + 4 : place + HEAD_BYTES], "little"):
             break
-        entries.append(decode(body))
+        entries.append(_decode(body))
         place += HEAD_BYTES + size
     return entries, start + place
 
