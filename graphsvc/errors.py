@@ -69,6 +69,12 @@ class Conflict(GraphsvcError):
     status = 409
 
 
+class UnderWay(Conflict):
+    """The same request is being answered now; a moment later it has an answer."""
+
+    code = "under_way"
+
+
 class Contradiction(Conflict):
     """What was decided before says the opposite. `decisions` are the ids of those that stand against it."""
 

@@ -12,7 +12,7 @@ import msgspec
 
 from graphsvc.api.services import services
 from graphsvc.cases.idempotency import Answer
-from graphsvc.errors import BadInput, Conflict, Unavailable
+from graphsvc.errors import BadInput, Unavailable, UnderWay
 
 KEY_MAX = 255
 _lock = threading.Lock()
@@ -47,10 +47,10 @@ def _remembered(key: str, status: int, act: Callable[[], msgspec.Struct]) -> Ans
 
 @contextmanager
 def _alone(key: str) -> Iterator[None]:
-    """Raises Conflict while another request with the same key is being answered."""
+    """Raises UnderWay while another request with the same key is being answered."""
     with _lock:
         if key in _under_way:
-            raise Conflict("A request with this Idempotency-Key is being answered.", hint="Try again in a moment.")
+            raise UnderWay("A request with this Idempotency-Key is being answered.", hint="Try again in a moment.")
         _under_way.add(key)
     try:
         yield
