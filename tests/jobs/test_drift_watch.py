@@ -72,6 +72,9 @@ def gauge(name: str, **labels: str) -> float | None:
 
 
 def test_a_model_without_a_reference_says_so_and_earlier_detections_are_compared(deployment: Settings) -> None:
+    model = load(SHIPPED)
+    forgetful = dataclasses.replace(model, notes={k: v for k, v in model.notes.items() if k != "reference"})
+    models.register(forgetful, deployment.places, False)
     _, first, _ = looked(deployment, 8)
     assert (first.training, first.earlier, first.unlike) == (None, None, 0.0)
     _, again, _ = looked(deployment, 8)

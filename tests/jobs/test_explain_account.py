@@ -34,11 +34,11 @@ def ingested(world: World, tmp_path_factory: pytest.TempPathFactory) -> Settings
 
 @pytest.fixture(scope="module")
 def found(world: World, ingested: Settings) -> AccountSaid:
-    return explain_account(ingested, world.groups["ring_cards"][0], None, quiet)
+    return explain_account(ingested, world.groups["ring_prompts"][0], None, quiet)
 
 
 def test_a_ring_is_carried_by_what_it_shares(world: World, found: AccountSaid) -> None:
-    ring = world.groups["ring_cards"]
+    ring = world.groups["ring_prompts"]
     assert found.account_id == ring[0]
     assert found.flagged
     assert found.own_log_odds < found.log_odds

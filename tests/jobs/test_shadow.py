@@ -107,7 +107,7 @@ def test_a_challenger_from_first_look_to_promotion_and_back(
         promote(settings, harsh)
     innocent = deployment.world.groups["alone"]
     deployment.label(innocent, 12, "benign", "other_benign")
-    with pytest.raises(Conflict, match=r"would accuse more innocents.*all found innocent \d+\.\d\d% \(.*against"):
+    with pytest.raises(Conflict, match=r"would accuse more innocents.*\d+\.\d\d% \(.*against"):
         promote(settings, harsh)
     assert places.active_model == places.shipped_model
 
