@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ import typer
 
 from graphsvc.cli.up import Host, Port
 from graphsvc.config import Settings, load_settings
+from graphsvc.errors import BadUsage
 
 THREADS = 16
 BACKLOG = 512
@@ -35,6 +37,7 @@ def serve(host: Host = None, port: Port = None, workers: Workers = None) -> None
 
 
 def _run(settings: Settings) -> None:
+    _free(settings)
     from gunicorn.app.base import BaseApplication
 
     # Told before the first metric is made: all processes count into files, and any one of them tells the sums.
@@ -46,7 +49,9 @@ def _run(settings: Settings) -> None:
 
         def load_config(self) -> None:
             options: dict[str, Any] = {
-                "bind": f"{settings.host}:{settings.port}",
+                "bind": f"[{settings.host}]:{settings.port}"
+                if ":" in settings.host
+                else f"{settings.host}:{settings.port}",
                 "workers": settings.workers,
                 "worker_class": "gthread",
                 "threads": THREADS,
@@ -55,6 +60,8 @@ def _run(settings: Settings) -> None:
                 "timeout": 60,
                 "graceful_timeout": 10,
                 "loglevel": "warning",
+                "reuse_port": True,
+                "post_fork": _listen,
                 "post_worker_init": _tune,
                 "worker_exit": _close,
                 "child_exit": _forget,
@@ -69,6 +76,27 @@ def _run(settings: Settings) -> None:
             return create_app(settings)
 
     Server().run()
+
+
+def _free(settings: Settings) -> None:
+    """Raises BadUsage where somebody listens there: a port that processes share would be shared with a stranger."""
+    try:
+        socket.create_server((settings.host, settings.port), family=_family(settings.host)).close()
+    except OSError:
+        raise BadUsage(
+            f"Nothing can listen on {settings.host} port {settings.port}.", hint="Is another server there? Use --port."
+        ) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _listen(server: object, worker: Any) -> None:
+    """A door of each process's own beside the common one: the kernel spreads callers over doors evenly, where through
+    one door nearly all come to the process that is quickest to open, and stay with it."""
+    shared = worker.sockets[0]
+    worker.sockets.append(type(shared)(shared.sock.getsockname(), worker.cfg, worker.log))
 
 
 def _tune(worker: Any) -> None:

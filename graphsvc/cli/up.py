@@ -27,12 +27,14 @@ def up(host: Host = None, port: Port = None) -> None:
 
 
 def worker() -> None:
-    """Run the worker alone: link tables, detection and graph follow the ledger.
+    """Run the worker alone: link tables, detection and graph follow the ledger. It gives way to those who answer.
 
     Example: GRAPHSVC_NEO4J_URI=bolt://graph:7687 graphsvc worker
     """
     from graphsvc.jobs.worker import Worker
+    from graphsvc.risk.priority import give_way
 
+    give_way()
     stop = threading.Event()
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: stop.set())

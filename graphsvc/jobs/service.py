@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from graphsvc.config import Settings
 from graphsvc.errors import GraphsvcError, GraphUnavailable
 from graphsvc.jobs.worker import Worker
+from graphsvc.risk.priority import give_way
 
 STOP_WITHIN_S = 20.0
 
@@ -26,6 +27,8 @@ def run_service(settings: Settings, say: Callable[[str], None]) -> None:
         say(f"The service is at http://{settings.host}:{settings.port}/ (API description at /docs). Ctrl-C stops it.")
         watcher = threading.Thread(target=_stop_with, args=(server, stop), daemon=True)
         watcher.start()
+        # What was started before this goes on at its own priority.
+        give_way()
         Worker(settings).run(stop)
         if server.poll():
             raise GraphsvcError("The API server ended by itself; its messages are above.", hint="Is the port free?")
