@@ -19,7 +19,8 @@ MEANINGS = {
     401: "There is no good API key.",
     403: "The key lacks the scope.",
     404: "There is no such thing.",
-    409: "It contradicts what is known: an event of that id with other content, or decisions that count.",
+    409: "It contradicts what is known: an event of that id with other content, or decisions that count; or the same "
+    "request is being answered now.",
     413: "The body is too large.",
     415: "The content type is not taken here.",
     422: "A value is wrong; `pointer` says where.",
@@ -80,7 +81,7 @@ def _answer(schema: Json) -> Json:
 
 
 def _problems(op: Operation) -> Json:
-    codes = {*op.problems, *((401, 403) if op.scope is not None else ())}
+    codes = {*op.problems, *((401, 403) if op.scope is not None else ()), *((409, 422) if op.keyed else ())}
     content = {PROBLEM_JSON: {"schema": _ref(Problem)}}
     return {str(code): {"description": MEANINGS[code], "content": content} for code in sorted(codes)}
 

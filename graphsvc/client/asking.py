@@ -76,9 +76,11 @@ class Asker:
         )
         self._key_refused = False
 
-    async def post(self, path: str, content: bytes, retries: int, *, keyed: bool = True) -> Reply:
+    async def post(
+        self, path: str, content: bytes, retries: int, *, keyed: bool = True, kind: str = "application/json"
+    ) -> Reply:
         """Raises NoAnswer. Whoever calls bounds the time of the whole by cancelling."""
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": kind}
         if keyed and retries:
             headers["Idempotency-Key"] = uuid.uuid4().hex
         pause_s = PAUSE_S

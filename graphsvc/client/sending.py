@@ -13,9 +13,10 @@ BATCH = 1_000
 BATCH_BYTES = 4 << 20
 MOST_BYTES = 16 << 20
 """What the service takes in one body unless it is set otherwise: it would break off a larger one."""
-BEFORE, BETWEEN, AFTER = b'{"events":[', b",", b"]}"
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 TOO_LARGE = 413
+NDJSON = "application/x-ndjson"
+"""A line that cannot be read is refused alone."""
 
 
 class Sending:
@@ -29,7 +30,7 @@ class Sending:
     async def all(self, until_s: float) -> Sent:
         """Raises NoAnswer where waiting does not help or would take longer than until this moment, and Misuse."""
         for start, end in batches(self._events):
-            content = BEFORE + BETWEEN.join(self._events[start:end]) + AFTER
+            content = b"\n".join(self._events[start:end])
             if len(content) > MOST_BYTES:
                 self._too_large(start)
             else:
@@ -45,7 +46,7 @@ class Sending:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return await self._asker.post("/v1/events", content, self._retries)
+                return await self._asker.post("/v1/events", content, self._retries, kind=NDJSON)
             except NoAnswer as error:
                 if error.retry_after_s is None or time.monotonic() + max(error.retry_after_s, pause_s) >= until_s:
                     raise

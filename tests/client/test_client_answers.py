@@ -78,9 +78,10 @@ def test_events_are_sent_in_batches_and_what_was_refused_comes_back(client: Risk
     events = [event(account_id=f"many-{place}") for place in range(2_100)]
     events[3] = events[3] | {"ip": "nowhere"}
     events[2_050] = events[2_050] | {"type": "nonsense"}
+    events[2_051] = events[2_051] | {"account_id": "half a pair \ud800"}
     sent = client.send([*events, events[0]])
-    assert (sent.complete, sent.accepted, sent.duplicates, sent.next_index) == (True, 2_098, 1, 2_101)
-    assert [(one.index, one.pointer) for one in sent.rejected] == [(3, "/ip"), (2_050, "/type")]
+    assert (sent.complete, sent.accepted, sent.duplicates, sent.next_index) == (True, 2_097, 1, 2_101)
+    assert [(one.index, one.pointer) for one in sent.rejected] == [(3, "/ip"), (2_050, "/type"), (2_051, "")]
     assert client.send([]).complete
 
 
