@@ -38,12 +38,10 @@ def cross_entropy(logit: Tensor, abusive: Tensor, weight: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Way:
-    """What is fitted and by which loss of accounts. Others than these are held against them in tests/bench/families.
-    `start`: networks to go on from, one a fold, and not to end worse than on what is held out."""
+    """What is fitted and by which loss of accounts. Others than these are held against them in tests/bench/families."""
 
     make: Callable[[Shape], AccountNetwork] = AccountNetwork
     accounts: AccountLoss = cross_entropy
-    start: tuple[AccountNetwork, ...] = ()
 
 
 IN_USE = Way()
@@ -167,18 +165,13 @@ def _fit(
     device = device_of(config.device)
     torch.manual_seed(config.seed * 1000 + fold)
     network = way.make(shape).to(device)
-    if way.start:
-        network.load_state_dict(way.start[fold].state_dict())
-    else:
-        network.standardise(torch.cat([view.graph.x for view in views]).to(device))
+    network.standardise(torch.cat([view.graph.x for view in views]).to(device))
     goals = [goal_of(view, fold, device) for view in views]
     graphs = [view.graph.to(device) for view in views]
     loss = partial(loss_of, cluster_weight=config.cluster_weight, of_accounts=way.accounts)
     fitting = Fitting.begin(network, config)
     if begun is not None:
         fitting.go_on(*begun)
-    elif way.start:
-        _look(fitting, graphs, goals, loss)
     while fitting.step < config.steps and fitting.since < config.patience:
         _step(fitting, graphs, goals, loss)
         if fitting.step % config.evaluate_every == 0:
