@@ -40,6 +40,8 @@ TAIL_EVERY_S = 0.05
 REFRESH_EVERY_S = 1.0
 BUILD_LOOK_S = 0.2
 FOREVER_S = 3600.0
+FILL_EVERY_S = 0.002
+"""After so many ids that take less than a millisecond; answers go on in between."""
 BEHIND_S = 2.0
 """An index that did not reach the ledger's end for so long is behind."""
 OVERRUN_RECORDS = 20_000
@@ -160,7 +162,7 @@ class IndexKeeper:
     def _fill(self) -> None:
         """All ids that the ledger holds, once; with a pause after each page, in which answers go on."""
         while not self.seen.whole and not self._filler.stopping and self.seen.fill(self._ledger):
-            self._filler.rest(0.001)
+            self._filler.rest(FILL_EVERY_S)
 
     def _follow(self) -> None:
         state = self.state

@@ -17,7 +17,7 @@ BITS_AN_ID = 16
 HASHES = 6
 """Of a million new ids about 900 are looked for in the ledger for nothing."""
 LEAST_IDS = 1_000_000
-PAGE = 20_000
+PAGE = 1_000
 KEY_BYTES = 16
 
 Bits = npt.NDArray[np.uint64]

@@ -44,12 +44,11 @@ def main() -> None:
     with TemporaryDirectory(prefix="graphsvc-bench-") as folder:
         settings = load_settings(data=Path(folder), neo4j_uri=None)
         fill(settings, size)
-        rng = random.Random(SEED)
-        accounts = [f"account-{rng.randrange(size)}" for _ in range(TURNS)]
         with closing(open_ledger(settings)) as ledger:
             tables = LinkTables(settings.places.links)
             tables.sync(ledger)
         view = tables.view(2**62)
+        accounts = random.Random(SEED).choices(view.accounts["account_id"].to_pylist(), k=TURNS)
         measure("index and head", size, accounts, by_index(settings, view))
         measure("PyG forward over two hops", size, accounts, by_forward(view))
         try:
@@ -110,6 +109,8 @@ def by_forward(view: LinkView) -> Callable[[dict[str, str]], object]:
         row = row_of[one["account_id"]]
         mine = thing[starts[row] : starts[row + 1]]
         mine = mine[degree[mine] <= HUB]
+        if not len(mine):
+            return 0.0
         links = np.concatenate([by_thing[thing_starts[node] : thing_starts[node + 1]] for node in mine])
         places, edges = np.unique(np.stack([account[links], thing[links] + count]), return_inverse=True)
         pairs = torch.from_numpy(edges.reshape(2, -1))

@@ -42,7 +42,7 @@ from graphsvc.risk.score import HeadScorer, network_probability
 from tests.bench.load import Plan, plan_of
 
 READY_WITHIN_S = 900.0
-WARM_S = 20.0
+WARM_S = 30.0
 """In which processes that start read the ids of all events."""
 RAMP = (300, 450, 600, 750, 900, 1050, 1200, 1500)
 LATE_MS = 15.0
