@@ -8,6 +8,7 @@ from graphsvc import ui
 from graphsvc.api import openapi, problems, traffic
 from graphsvc.api.blueprints import accounts, clusters, decisions, events, health, lists, risk
 from graphsvc.api.direct import Direct
+from graphsvc.api.logs import init_logs
 from graphsvc.api.services import Services
 from graphsvc.cases.links import LinkStore
 from graphsvc.config import Settings
@@ -17,6 +18,7 @@ __all__ = ["create_app"]
 
 def create_app(settings: Settings) -> flask.Flask:
     """The app over the data folder of these settings; its background threads run until its services are closed."""
+    init_logs()
     app = flask.Flask("graphsvc.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False

@@ -14,11 +14,13 @@ BUSY_S = 2.0
 
 
 class CasesDatabase:
-    """A connection for each thread to one file, whose tables are made by the stores that use it."""
+    """A connection for each thread to one file, whose tables are made by the stores that use it. A statement waits
+    `busy_s` for another process that writes."""
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, schema: str, busy_s: float = BUSY_S) -> None:
         self._path = path
         self._schema = schema
+        self._busy_s = busy_s
         self._of_thread = threading.local()
 
     def run(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> sqlite3.Cursor:
@@ -55,7 +57,7 @@ class CasesDatabase:
 
     def _open(self) -> sqlite3.Connection:
         new = not self._path.exists()
-        connection = sqlite3.connect(self._path, timeout=BUSY_S, isolation_level=None)
+        connection = sqlite3.connect(self._path, timeout=self._busy_s, isolation_level=None)
         if new:
             self._path.chmod(0o600)
         connection.execute("PRAGMA journal_mode = WAL")

@@ -11,6 +11,8 @@ from graphsvc.cases.database import CasesDatabase
 from graphsvc.errors import BadInput
 
 KEPT_MS = 24 * 3600 * 1000
+BUSY_S = 0.02
+"""An answer that is ready does not wait longer to be remembered: its caller may give up first."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     mark BLOB PRIMARY KEY, request BLOB NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL, made_ms INTEGER NOT NULL
@@ -29,7 +31,7 @@ class AnswerStore:
     """Keeps answers for a day."""
 
     def __init__(self, path: Path) -> None:
-        self._database = CasesDatabase(path, SCHEMA)
+        self._database = CasesDatabase(path, SCHEMA, BUSY_S)
 
     def find(self, caller: str, key: str, request: bytes) -> Answer | None:
         """The first answer to this key. Raises BadInput where the key came with another request."""
@@ -46,8 +48,9 @@ class AnswerStore:
         """Remembers an answer, and forgets those older than a day."""
         now_ms = int(time.time() * 1000)
         row = (_mark(caller, key), hashlib.sha256(request).digest(), answer.status, answer.body, now_ms)
-        self._database.run("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
-        self._database.run("DELETE FROM answers WHERE made_ms <= ?", (now_ms - KEPT_MS,))
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)", row)
+            connection.execute("DELETE FROM answers WHERE made_ms <= ?", (now_ms - KEPT_MS,))
 
 
 def _mark(caller: str, key: str) -> bytes:

@@ -24,6 +24,8 @@ GARBAGE_EVERY = 50_000
 INDEX_WITHIN_S = 20.0
 """A process that starts waits so long for its index; one that takes longer to make is answered without, degraded."""
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
+MEMORY = "/dev/shm"  # noqa: S108
+"""The files of metrics are mapped: on a disk that is full the kernel would end the process that counts."""
 Workers = Annotated[int | None, typer.Option(help="Processes that answer; default 2.", min=1)]
 
 
@@ -41,7 +43,7 @@ def _run(settings: Settings) -> None:
     from gunicorn.app.base import BaseApplication
 
     # Told before the first metric is made: all processes count into files, and any one of them tells the sums.
-    folder = tempfile.mkdtemp(prefix="graphsvc-metrics-")
+    folder = tempfile.mkdtemp(prefix="graphsvc-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
     os.environ.setdefault(METRICS, folder)
 
     class Server(BaseApplication):  # type: ignore[misc]

@@ -21,6 +21,8 @@ log = logging.getLogger("graphsvc.client")
 T = TypeVar("T")
 Event = Mapping[str, Any]
 UNKNOWN = 404
+IN_FUTURE = "in_future"
+"""The event is newer than the service's clock allows: either clock may be the wrong one, and neither is a defect."""
 
 
 class AsyncRiskClient:
@@ -99,6 +101,8 @@ class AsyncRiskClient:
             raise NoAnswer("client_unknown_account")
         if reply.wrong:
             self._breaker.answered()
+            if reply.body.get("code") == IN_FUTURE:
+                raise NoAnswer("client_clocks_apart")
             raise reply.misuse()
         answer = _read(reply)
         self._breaker.answered()
@@ -133,7 +137,7 @@ class AsyncRiskClient:
             return otherwise("client_failed")
 
 
-ANSWERED = frozenset({"client_unknown_account", "client_key_refused", "client_closed"})
+ANSWERED = frozenset({"client_unknown_account", "client_key_refused", "client_clocks_apart", "client_closed"})
 """Reasons that say nothing against the service's health."""
 
 

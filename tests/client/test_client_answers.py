@@ -8,7 +8,7 @@ import subprocess
 import sys
 import uuid
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -105,6 +105,11 @@ def test_a_wrong_request_is_raised_or_allowed(
     with RiskClient(api.url, key_of(api), Options(budget_s=20.0, on_misuse="allow")) as lenient:
         assert lenient.assess(event(**changes)).degraded_reasons == ("client_misuse",)
         assert lenient.assess(event()).answered
+
+
+def test_clocks_that_differ_keep_nobody_out(client: RiskClient) -> None:
+    answer = client.assess(event(occurred_at=datetime.now(UTC) + timedelta(hours=1)))
+    assert (answer.recommended_action, answer.degraded_reasons) == ("allow", ("client_clocks_apart",))
 
 
 def test_misuse_of_other_calls_is_raised(client: RiskClient) -> None:
