@@ -23,6 +23,7 @@ KEEP_S = 60.0
 """The service closes a connection that is idle for 75 s."""
 WRONG = frozenset({400, 409, 413, 415, 422})
 UNDER_WAY = "under_way"
+"""The service answers an attempt of the same key, whose connection broke."""
 Json = Mapping[str, Any]
 
 
@@ -108,7 +109,7 @@ class Asker:
         self._key_refused = False
         if reply.status == 429:
             raise NoAnswer("client_overloaded", reply.retry_after_s)
-        if reply.status >= 500:
+        if reply.status >= 500 or reply.body.get("code") == UNDER_WAY:
             raise NoAnswer("client_refused", reply.retry_after_s)
         return reply
 

@@ -35,7 +35,7 @@ class AsyncRiskClient:
     def __init__(self, url: str, key: str, options: Options | None = None, *, verify: Any = True) -> None:
         self.options = options or Options()
         self._asker = Asker(url, key, self.options, verify)
-        self._breaker = Breaker(self.options.failures_to_open, self.options.open_s)
+        self._breaker = Breaker(self.options.failures_to_open, self.options.failing_s, self.options.open_s)
         self._closed = False
 
     async def __aenter__(self) -> Self:

@@ -12,9 +12,9 @@ class Options:
 
     `budget_s` of an assessment, `tell_budget_s` of an outcome, `send_budget_s` of all the events of one call.
     `retries`: further attempts where a connection broke, within the budget. After `failures_to_open` assessments in a
-    row without an answer nobody asks for `open_s` seconds; then one call tries. `connections`: so many at most, kept
-    open between calls. `on_misuse`: whether a wrong assessment request raises Misuse, or is allowed like any other
-    failure, with a warning in the log.
+    row without an answer, the first `failing_s` ago, nobody asks for `open_s` seconds; then one call tries.
+    `connections`: so many at most, kept open between calls. `on_misuse`: whether a wrong assessment request raises
+    Misuse, or is allowed like any other failure, with a warning in the log.
     """
 
     budget_s: float = 0.05
@@ -22,6 +22,7 @@ class Options:
     send_budget_s: float = 30.0
     retries: int = 2
     failures_to_open: int = 5
+    failing_s: float = 0.5
     open_s: float = 2.0
     connections: int = 20
     on_misuse: Literal["raise", "allow"] = "raise"
@@ -30,5 +31,5 @@ class Options:
         positive = (self.budget_s, self.tell_budget_s, self.send_budget_s, self.open_s)
         if not all(value > 0 for value in positive) or min(self.failures_to_open, self.connections) < 1:
             raise ValueError("Budgets, open_s, failures_to_open and connections are above 0.")
-        if self.retries < 0 or self.on_misuse not in ("raise", "allow"):
-            raise ValueError("retries is 0 or more; on_misuse is raise or allow.")
+        if min(self.retries, self.failing_s) < 0 or self.on_misuse not in ("raise", "allow"):
+            raise ValueError("retries and failing_s are 0 or more; on_misuse is raise or allow.")
