@@ -11,7 +11,7 @@ from graphsvc.cases.database import CasesDatabase
 from graphsvc.errors import BadInput
 
 KEPT_MS = 24 * 3600 * 1000
-BUSY_S = 0.02
+BUSY_S = 0.005
 """An answer that is ready does not wait longer to be remembered: its caller may give up first."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
