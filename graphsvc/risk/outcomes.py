@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ SOURCE = "outcome"
 LABELS = (Outcome.ABUSIVE, Outcome.BENIGN)
 BUSY_MS = 1_000
 """So long a label waits for another process that writes to the ledger; then the caller is asked to come again."""
+WRITTEN_WITHIN_S, LOOK_EVERY_S = 0.25, 0.01
+"""So soon what another process answered is in the databases, where nothing holds it up: it writes every 20 ms, and
+flushes; and so often it is looked for until then."""
 ASSESSMENT = re.compile(r"as_[0-9a-f]{24}")
 OUTCOMES = Counter("graphsvc_risk_outcomes_total", "Outcomes told", ["outcome", "contradicts"])
 
@@ -60,13 +64,25 @@ class Outcomes:
         """Raises Locked where another process may hold the assessment and wait for the ledger to write it: to say that
         there is none would have the caller give up."""
         try:
-            return self._writer.find(assessment_id)
+            return self._awaited(assessment_id)
         except NotFound:
             if not ASSESSMENT.fullmatch(assessment_id):
                 raise
             with closing(open_ledger(self._settings, BUSY_MS)) as ledger:
                 ledger.append_labels([])
             return self._writer.find(assessment_id)
+
+    def _awaited(self, assessment_id: str) -> AssessmentRow:
+        """The assessment as soon as it is written: another process may have answered a moment ago. What cannot
+        be an id is not waited for."""
+        end_s = time.monotonic() + WRITTEN_WITHIN_S
+        while True:
+            try:
+                return self._writer.find(assessment_id)
+            except NotFound:
+                if time.monotonic() >= end_s or not ASSESSMENT.fullmatch(assessment_id):
+                    raise
+            time.sleep(LOOK_EVERY_S)
 
     def _append(self, label: LabelRecord) -> tuple[LabelRecord, ...]:
         """Appends the label where it is not there, and returns those against it."""
