@@ -16,7 +16,7 @@ from graphsvc.simulate.people import ALIAS_DOMAINS, DISPOSABLE_DOMAINS
 Floats = npt.NDArray[np.float64]
 MEMORY, THREADS = "2GB", 2
 LONGEST_LINE_BYTES = 64 * 2**20
-COMMON_VALUES = 16
+COMMON_VALUES, DIGITS = 16, 9
 """Of a category with many values (mail domains, countries, programs), how many have a trait of their own."""
 
 FACTS = """
@@ -162,7 +162,8 @@ def _numbers(database: duckdb.DuckDBPyConnection, query: str, accounts: int) -> 
     for name, values in columns.items():
         trait = np.zeros(accounts)
         trait[places] = np.ma.filled(np.ma.asarray(values, np.float64), 0.0)
-        yield name, np.nan_to_num(trait)
+        # Sums are added up in the order in which threads come; equal accounts must stay equal.
+        yield name, np.round(np.nan_to_num(trait), DIGITS).astype(np.float64)
 
 
 def _shares(database: duckdb.DuckDBPyConnection, name: str, value: str, accounts: int) -> Iterator[tuple[str, Floats]]:

@@ -129,6 +129,7 @@ def test_evaluate_alone_reads_the_truth(ground: Ground) -> None:
         [world, "train", "--simulated", "--worlds", "plain", "--seeds", "1", "--accounts", "200", "--days", "7"],
         [world, "query", "biggest"],
         [world, "model", "list"],
+        [world, "policy", "show"],
         [world, "import", "table.csv", "--infer"],
         [world, "keys", "create", "somebody"],
         [shown, "demo", "--no-serve", "--accounts", "200"],
@@ -181,8 +182,8 @@ def test_every_command_is_watched() -> None:
     names = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     names |= {group.name or "" for group in app.registered_groups}
     assert isinstance(app, typer.Typer)
-    watched = {"ingest", "import", "detect", "simulate", "train", "model", "query", "keys", "evaluate", "explain"}
-    assert names == watched | STARTED | NO_DATA
+    learning = {"ingest", "import", "detect", "simulate", "train", "model", "evaluate", "explain"}
+    assert names == learning | {"query", "keys", "policy"} | STARTED | NO_DATA
 
 
 def test_only_evaluation_knows_the_name_of_the_file() -> None:
