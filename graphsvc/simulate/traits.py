@@ -16,7 +16,8 @@ from graphsvc.simulate.people import ALIAS_DOMAINS, DISPOSABLE_DOMAINS
 Floats = npt.NDArray[np.float64]
 MEMORY, THREADS = "2GB", 2
 LONGEST_LINE_BYTES = 64 * 2**20
-COMMON_VALUES, DIGITS = 16, 9
+DIGITS = 9
+COMMON_VALUES = 16
 """Of a category with many values (mail domains, countries, programs), how many have a trait of their own."""
 
 FACTS = """

@@ -54,8 +54,8 @@ def test_what_was_recorded_counts_and_accounts_are_assessed(client: RiskClient) 
         said = client.assess(pays(f"burst-{number}", "burst-card"), record=record)
         return max((reason.shared_with for reason in said.reasons), default=0)
 
-    answers = [shared(number, record=True) for number in range(3)]
-    assert answers == sorted(answers)
+    for number in range(3):
+        assert shared(number, record=True) <= number
     while shared(3, record=False) < 3:  # a process that did not answer hears of it a moment later
         pass
     account = client.assess_account("burst-0")
