@@ -49,10 +49,10 @@ def sigmoid(logits: Floats) -> npt.NDArray[np.float64]:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -60.0, 60.0))))
 
 
-def fit_platt(logits: Floats, truth: npt.NDArray[np.bool_] | Floats, weights: Floats) -> Platt:
-    """Weighted logistic regression of a truth, or the chance of one, on one logit by Newton's method, drawn softly
-    towards slope 1 and shift 0 so that few or separable examples give no certainty. The identity if all are alike."""
-    if len(truth) == 0 or truth.min() == truth.max():
+def fit_platt(logits: Floats, truth: npt.NDArray[np.bool_], weights: Floats) -> Platt:
+    """Weighted logistic regression on one logit by Newton's method, drawn softly towards slope 1 and shift 0 so that
+    few or separable examples give no certainty. The identity where one class is missing."""
+    if truth.all() or not truth.any():
         return Platt()
     x = np.stack([logits.astype(np.float64), np.ones(len(logits))], axis=1)
     prior, start = np.diag([1.0, 0.1]), np.array([1.0, 0.0])

@@ -97,13 +97,12 @@ def head_data(examples: Sequence[Example], views: Sequence[View], probability: S
     parts = []
     for number, looks in sorted(of_example.items()):
         view, said = looks[number % len(looks)]
-        network, at = examples[number].network, before[number]
+        earlier, at = None, before[number]
         if at is not None:
             then = of_example[at]
             earlier = _earlier(examples[number], examples[at], then[number % len(then)][1])
-            parts.append(_rows(network, view, _since(network, said, earlier)))
-        else:
-            parts.append(_rows(network, view, _first(network, said, alone=examples[number].world not in several)))
+        alone = examples[number].world not in several
+        parts.append(_rows(examples[number].network, view, said, earlier, alone=alone))
     names = (field.name for field in fields(HeadData))
     return HeadData(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -125,10 +124,17 @@ def _earlier(now: Example, before: Example, said: Said) -> Earlier:
     return Earlier(said, place.to_numpy().astype(np.int64))
 
 
-def _rows(network: Network, view: View, looks: Sequence[_Look]) -> HeadData:
-    """Accounts as `looks` see them; an example weighs as much as it has accounts."""
+def _rows(network: Network, view: View, said: Said, earlier: Earlier | None, *, alone: bool) -> HeadData:
+    """Accounts before anybody was judged; those who came since an `earlier` look among neighbours as that one judged
+    them; and where there never is more than one look (`alone`), everybody as that look judged. An example weighs as
+    much as it has accounts."""
     links = incidence(network)
-    shown = [look for look in looks if len(look.rows)]
+    judged = []
+    if earlier is not None:
+        judged = _judged(network, links, np.flatnonzero(earlier.place < 0), earlier.told())
+    elif alone:
+        judged = _judged(network, links, np.arange(network.account_count), said)
+    shown = [_unjudged(network, links, said, _UNJUDGED if judged else 1.0), *(one for one in judged if len(one.rows))]
     rows = np.concatenate([look.rows for look in shown])
     share = np.concatenate(
         [np.full(len(one.rows), one.weight * network.account_count / len(one.rows)) for one in shown]
@@ -142,32 +148,15 @@ def _rows(network: Network, view: View, looks: Sequence[_Look]) -> HeadData:
     )
 
 
-def _since(network: Network, said: Said, earlier: Earlier) -> list[_Look]:
-    """Newcomers at signup, at signup in a population sixteen times as large, and with all their links."""
-    links, new, then = incidence(network), np.flatnonzero(earlier.place < 0), earlier.told()
+def _judged(network: Network, links: Incidence, rows: Longs, said: Said) -> list[_Look]:
+    """These accounts at signup, at signup in a population sixteen times as large, and with all their links."""
     bits, larger = _bits(network)
-    signup, share = _at_signup(network, links), (1.0 - _UNJUDGED) / 3
+    signup, every = _at_signup(network, links), np.ones(len(links.account), dtype=np.bool_)
+    share = (1.0 - _UNJUDGED) / 3
     return [
-        _unjudged(network, links, said, _UNJUDGED),
-        _Look(new, then, bits, signup, share),
-        _Look(new, then, larger, signup, share),
-        _Look(new, then, bits, _every(links), share),
-    ]
-
-
-def _first(network: Network, said: Said, *, alone: bool) -> list[_Look]:
-    """All accounts before anybody was judged; and where there never is more than one look (`alone`), as that look
-    judged their neighbours."""
-    links, rows = incidence(network), np.arange(network.account_count)
-    if not alone:
-        return [_unjudged(network, links, said, 1.0)]
-    bits, larger = _bits(network)
-    signup, share = _at_signup(network, links), (1.0 - _UNJUDGED) / 3
-    return [
-        _unjudged(network, links, said, _UNJUDGED),
         _Look(rows, said, bits, signup, share),
         _Look(rows, said, larger, signup, share),
-        _Look(rows, said, bits, _every(links), share),
+        _Look(rows, said, bits, every, share),
     ]
 
 
@@ -186,10 +175,6 @@ def _bits(network: Network) -> tuple[Floats, Floats]:
 
 def _at_signup(network: Network, links: Incidence) -> Bools:
     return links.first_ms <= column(network.accounts, "first_ms", np.int64)[links.account] + _SIGNUP_MS
-
-
-def _every(links: Incidence) -> Bools:
-    return np.ones(len(links.account), dtype=np.bool_)
 
 
 def prior_features(links: Incidence, said: Said, bits: Floats, chosen: Bools) -> Floats:
