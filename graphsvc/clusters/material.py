@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphsvc.errors import NotFound
+from graphsvc.links.flush import flush
 from graphsvc.links.taken import TAKEN
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import Priors, bits_of, decay_of
@@ -81,9 +82,9 @@ def write_material(folder: Path, material: Material) -> None:
         path = draft / f"{name}.parquet"
         pq.write_table(table, path, row_group_size=ROWS_TOGETHER, compression="zstd")
         path.chmod(0o600)
-        _flush(path)
+        flush(path)
     draft.rename(folder)
-    _flush(folder.parent)
+    flush(folder.parent)
 
 
 def read_material(folder: Path, ordinal: int) -> Material:
@@ -191,11 +192,3 @@ def _ties(view: LinkView, clusters: Int32s, place: Int32s) -> pa.Table:
     kept = pa.table(table).drop_columns(["a", "b"]).take(pa.array(rows))
     ends = {"cluster": cluster, "a": place[table["a"][rows]], "b": place[table["b"][rows]]}
     return pa.table(ends | {name: kept[name] for name in kept.column_names})
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -30,6 +30,7 @@ from graphsvc.clusters.layout import (
     material_folder,
 )
 from graphsvc.clusters.material import sweep, write_material
+from graphsvc.links.flush import flush
 from graphsvc.links.view import LinkView
 
 DAY_MS = 86_400_000
@@ -106,7 +107,7 @@ def write_results(path: Path, results: Results) -> None:
         if material is not None:
             written.result()
     unfinished.replace(path)
-    _flush(path.parent)
+    flush(path.parent)
     sweep(folder, {results.run.material, last})
 
 
@@ -117,7 +118,7 @@ def _write(unfinished: Path, results: Results) -> None:
         _fill(connection, results)
     finally:
         connection.close()
-    _flush(unfinished)
+    flush(unfinished)
 
 
 def _material_of(path: Path) -> str:
@@ -186,11 +187,3 @@ def _insert(connection: sqlite3.Connection, name: str, table: pa.Table, columns:
     batches = table.select(list(columns)).to_batches(max_chunksize=50_000)
     rows = (zip(*(column.to_pylist() for column in batch.columns), strict=True) for batch in batches)
     connection.executemany(query, chain.from_iterable(rows))
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

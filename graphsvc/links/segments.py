@@ -6,7 +6,6 @@ watermark. Small neighbours are merged into larger ones, as a log-structured mer
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphsvc.links.columns import ATTRIBUTES, EVENTS, IDENTIFIERS, NAMES, PEERS, Columns
+from graphsvc.links.flush import flush
 
 NAME = re.compile(r"(\d{15})-(\d{15})")
 UNFINISHED = ".unfinished-"
@@ -81,10 +81,10 @@ def place(folder: Path, segment: Segment, columns: Columns) -> None:
             continue
         path = unfinished / f"{name}.parquet"
         pq.write_table(table, path, compression="zstd", compression_level=1)
-        _flush(path)
-    _flush(unfinished)
+        flush(path)
+    flush(unfinished)
     unfinished.rename(folder / segment.name)
-    _flush(folder)
+    flush(folder)
 
 
 def due_merge(segments: list[Segment]) -> list[Segment]:
@@ -142,11 +142,3 @@ def _joined(folder: Path, parts: list[Segment], name: str, schema: pa.Schema) ->
 def _superseded_long_ago(folder: Path, segment: Segment, kept: list[Segment]) -> bool:
     wider = [one for one in kept if one.first <= segment.first and segment.last <= one.last]
     return all(time.time() - (folder / one.name).stat().st_mtime > GRACE_S for one in wider)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -24,6 +24,7 @@ import structlog
 from msgspec import Struct
 
 from graphsvc.clusters.results import Run
+from graphsvc.links.flush import flush
 from graphsvc.risk.answer import RiskCluster
 from graphsvc.risk.base import Base
 from graphsvc.risk.kernels import ACCOUNT, IDENTIFIER, BaseArrays
@@ -109,7 +110,7 @@ class Snapshots:
             if place.exists():
                 shutil.rmtree(place)
             draft.rename(place)
-            _flush(self._folder)
+            flush(self._folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         for path in self._present():
@@ -207,11 +208,3 @@ def _flushed(path: Path, body: bytes) -> None:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush(folder: Path) -> None:
-    place = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(place)
-    finally:
-        os.close(place)
