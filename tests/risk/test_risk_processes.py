@@ -96,6 +96,7 @@ def test_several_agree_and_what_one_answered_outlives_its_kill(deployment: Deplo
     servers.risk(0, event=deployment.pays("new1", "card"))
     assert shared_by(0) == 4
     wait_for(lambda: shared_by(1) == 4)
+    wait_for(lambda: deployment.ledger.offset() == 4)
     # While nobody can write to the ledger they go on, and still count for each other.
     with write_lock(deployment.settings.places.ledger):
         told = servers.risk(0, event=deployment.pays("new2", "card"))
