@@ -11,7 +11,7 @@ from msgspec import Struct
 from graphsvc.clusters.chronicle import event_text
 from graphsvc.clusters.results import AccountRow, ClusterRow, EventRow, EvidenceRow
 from graphsvc.clusters.rows import EventName
-from graphsvc.clusters.verdict import Verdict, cluster_verdict
+from graphsvc.clusters.verdict import Verdict, account_verdict, cluster_verdict
 from graphsvc.graph.picture import ClusterGraph
 from graphsvc.ledger.accept import Accepted
 
@@ -104,10 +104,12 @@ class History(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """`strength`: how firmly the account belongs to the cluster, 0 to 1; null where that was not measured."""
+    """`strength`: how firmly the account belongs to the cluster, 0 to 1; null where that was not measured. `verdict` is
+    unknown where the cluster's is, or speaks against the account's own probability."""
 
     account_id: str
     probability: float
+    verdict: Verdict
     strength: float | None
 
 
@@ -264,8 +266,8 @@ def _event(row: EventRow) -> HistoryEvent:
     )
 
 
-def member(row: AccountRow) -> Member:
-    return Member(row.account_id, row.probability, row.strength)
+def member(row: AccountRow, cluster_says: Verdict) -> Member:
+    return Member(row.account_id, row.probability, account_verdict(row.probability, cluster_says), row.strength)
 
 
 def neighbour(record: dict[str, Any]) -> Neighbour:

@@ -43,6 +43,10 @@ def show(found: AccountSaid) -> None:
     """Prints the explanation in words."""
     flagged = "flagged" if found.flagged else "not flagged"
     say(f"{found.account_id}: probability {found.probability:.3f}, {flagged}.")
+    if found.verdict == "unknown":
+        say("Verdict: unknown. The model cannot tell this account: a review decides, not a rule.")
+    else:
+        say(f"Verdict: {found.verdict}.")
     say(f"Log odds {found.log_odds:+.2f}; without any link {found.own_log_odds:+.2f}.")
     if abs(found.difference) >= 0.05:
         say(f"Read from {found.accounts_read:,} accounts around it, which differs by {found.difference:+.2f}.")

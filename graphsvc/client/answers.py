@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 RiskLevel = Literal["low", "medium", "high", "critical"]
+Verdict = Literal["abusive", "innocent", "unknown"]
 Action = Literal["allow", "review", "challenge", "deny"]
 Outcome = Literal["abusive", "benign", "challenge_passed", "challenge_failed", "abandoned"]
 Json = Mapping[str, Any]
+UNTOLD: Json = {"verdict": "unknown"}
+"""What a service of before verdicts leaves out."""
 D = TypeVar("D")
 
 
@@ -33,17 +36,19 @@ class RiskCluster:
     kind: str
     probability: float
     size: int
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
 class RiskAnswer:
-    """An assessment. Where `answered` is False the service gave none: `recommended_action` is allow, `degraded` is
-    True, `degraded_reasons` holds one reason that begins with `client_`, `probability` is None and `assessment_id` is
-    empty."""
+    """An assessment; `verdict` is unknown where the service cannot tell the account. Where `answered` is False the
+    service gave none: `recommended_action` is allow, `degraded` is True, `degraded_reasons` holds one reason that
+    begins with `client_`, `probability` is None and `assessment_id` is empty."""
 
     assessment_id: str
     account_id: str
     probability: float | None
+    verdict: Verdict
     risk_level: RiskLevel
     recommended_action: Action
     held_out: bool
@@ -100,7 +105,9 @@ class Sent:
 
 def allowed(reason: str, account_id: str = "") -> RiskAnswer:
     """The answer of a client that got none."""
-    return RiskAnswer("", account_id, None, "low", "allow", False, (), None, "", "", None, True, (reason,), 0.0)
+    return RiskAnswer(
+        "", account_id, None, "unknown", "low", "allow", False, (), None, "", "", None, True, (reason,), 0.0
+    )
 
 
 def risk_answer(body: Json) -> RiskAnswer:
@@ -112,10 +119,10 @@ def risk_answer(body: Json) -> RiskAnswer:
     made = {
         "probability": float(body["probability"]),
         "reasons": tuple(_of(RiskReason, reason) for reason in body["reasons"]),
-        "cluster": None if cluster is None else _of(RiskCluster, cluster),
+        "cluster": None if cluster is None else _of(RiskCluster, {**UNTOLD, **cluster}),
         "degraded_reasons": tuple(body["degraded_reasons"]),
     }
-    return _of(RiskAnswer, {**body, **made})
+    return _of(RiskAnswer, {**UNTOLD, **body, **made})
 
 
 def refused(body: Json, before: int) -> Refused:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gnn.network import column
+from graphsvc.clusters.verdict import cluster_verdict
 from graphsvc.events.record import Identifier, LabelRecord, Record
 from graphsvc.links.told import Lives
 from graphsvc.risk.answer import RiskCluster
@@ -167,6 +168,9 @@ class Replay:
 def _detected(look: Look) -> Detected:
     size = np.bincount(look.clusters[look.clusters >= 0], minlength=len(look.probability)).tolist()
     facts = zip(look.kinds, look.probability.tolist(), size, strict=True)
-    clusters = tuple(RiskCluster(str(place), *fact) for place, fact in enumerate(facts))
+    clusters = tuple(
+        RiskCluster(str(place), kind, chance, members, cluster_verdict(chance, chance, chance))
+        for place, (kind, chance, members) in enumerate(facts)
+    )
     ids = pa.array(look.account_ids, pa.string())
     return Detected(look.as_of_ms, ids, look.score, look.clusters.astype(np.int32), clusters)

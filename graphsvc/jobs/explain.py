@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from graphsvc.cases.decisions import DecisionStore
 from graphsvc.clusters.results import ResultsReader
+from graphsvc.clusters.verdict import Verdict, account_verdict, cluster_verdict
 from graphsvc.config import Settings
 from graphsvc.errors import NotFound
 from graphsvc.jobs.models import load_model
@@ -68,13 +69,16 @@ class WithoutSaid(Struct, frozen=True):
 
 
 class AccountSaid(Struct, frozen=True):
-    """Why an account scores as it does. `own_log_odds` is what is left without any link; `difference` by how much the
-    log odds of the part that was looked at, `accounts_read` accounts, differ from those of the whole network."""
+    """Why an account scores as it does. `verdict` is unknown where the account, or its cluster in the detection shown,
+    cannot be told; as of another moment it goes by the account's own odds alone. `own_log_odds` is what is left without
+    any link; `difference` by how much the log odds of the part that was looked at, `accounts_read` accounts, differ
+    from those of the whole network."""
 
     account_id: str
     as_of_ms: int
     model_version: str
     probability: float
+    verdict: Verdict
     flagged: bool
     log_odds: float
     own_log_odds: float
@@ -109,18 +113,32 @@ def explain_account(settings: Settings, account_id: str, as_of_ms: int | None, r
     report("scoring accounts", 0.6)
     whole = judged(model, network)
     report("leaving out links", 0.8)
-    found = _said(explain(whole, row), network, model.version)
+    found = explain(whole, row)
+    verdict = account_verdict(found.probability, _cluster_verdict(shown, account_id, as_of_ms))
     report("done", 1.0)
-    return found
+    return _said(found, verdict, network, model.version)
 
 
-def _said(found: Explanation, network: Network, version: str) -> AccountSaid:
+def _cluster_verdict(shown: ResultsReader, account_id: str, as_of_ms: int) -> Verdict | None:
+    """What the detection shown says of the account's cluster; None where it was of another moment, or there is none."""
+    if not shown.current() or shown.run().as_of_ms != as_of_ms:
+        return None
+    try:
+        cluster_id = shown.account(account_id).cluster_id
+        row = shown.cluster(cluster_id) if cluster_id else None
+    except NotFound:
+        return None
+    return cluster_verdict(row.probability, row.probability_low, row.probability_high) if row is not None else None
+
+
+def _said(found: Explanation, verdict: Verdict, network: Network, version: str) -> AccountSaid:
     ids, without = network.accounts["account_id"], found.counterfactual
     return AccountSaid(
         account_id=ids[found.account].as_py(),
         as_of_ms=network.as_of_ms,
         model_version=version,
         probability=round(found.probability, 6),
+        verdict=verdict,
         flagged=found.flagged,
         log_odds=round(found.log_odds, 3),
         own_log_odds=round(found.own_log_odds, 3),

@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from graphsvc.clusters.verdict import Verdict
+
 RiskLevel = Literal["low", "medium", "high", "critical"]
 Action = Literal["allow", "review", "challenge", "deny"]
 LEVELS: tuple[RiskLevel, ...] = ("low", "medium", "high", "critical")
@@ -67,22 +69,26 @@ class Carried(Struct, frozen=True):
 
 
 class RiskCluster(Struct, frozen=True):
-    """The cluster that the account is in, or that its identifiers tie it to. `probability` is that of being abusive."""
+    """The cluster that the account is in, or that its identifiers tie it to. `probability` is that of being abusive;
+    `verdict` is unknown where its interval reaches far to both sides."""
 
     id: str
     kind: str
     probability: float
     size: int
+    verdict: Verdict
 
 
 class Assessment(Struct, frozen=True):
-    """`graph_as_of` is the moment of the last detection (RFC 3339), null before the first one. `held_out`: the account
-    is let through although it would be challenged or denied, so that false positives can be measured; its outcome is
-    worth telling. `policy_version` is the policy's name and a hash of its content."""
+    """`verdict` is unknown where the account cannot be told: a person should look, or the next detection. `graph_as_of`
+    is the moment of the last detection (RFC 3339), null before the first one. `held_out`: the account is let through
+    although it would be challenged or denied, so that false positives can be measured; its outcome is worth telling.
+    `policy_version` is the policy's name and a hash of its content."""
 
     assessment_id: str
     account_id: str
     probability: float
+    verdict: Verdict
     risk_level: RiskLevel
     recommended_action: Action
     held_out: bool

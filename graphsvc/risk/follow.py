@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from graphsvc.clusters.reader import PAGE_MAX
 from graphsvc.clusters.results import ClusterFilter, Results, ResultsReader, Run
+from graphsvc.clusters.verdict import cluster_verdict
 from graphsvc.events.record import LabelRecord, Record
 from graphsvc.ledger.base import Ledger, Stored, StoredLabel
 from graphsvc.links.tables import LinkTables
@@ -138,14 +139,15 @@ def read_detected(results: ResultsReader) -> tuple[Detected, Run]:
 def detected_of(results: Results) -> Detected:
     """The same from results that are not written yet."""
     table, accounts = results.clusters, results.accounts
-    columns = (table[name].to_pylist() for name in ("id", "kind", "probability", "size"))
+    names = ("id", "kind", "probability", "size", "probability_low", "probability_high")
+    columns = (table[name].to_pylist() for name in names)
     place = pc.fill_null(pc.index_in(accounts["cluster_id"], value_set=table["id"].combine_chunks()), ABSENT)
     return Detected(
         as_of_ms=results.run.as_of_ms,
         account_ids=accounts["account_id"],
         probability=accounts["probability"].to_numpy().astype(np.float32),
         cluster=place.to_numpy().astype(np.int32),
-        clusters=tuple(RiskCluster(*row) for row in zip(*columns, strict=True)),
+        clusters=tuple(_cluster(*row) for row in zip(*columns, strict=True)),
     )
 
 
@@ -179,10 +181,17 @@ def _clusters(results: ResultsReader) -> tuple[RiskCluster, ...]:
     cursor: str | None = None
     while True:
         page = results.clusters(ClusterFilter(), "probability", cursor, PAGE_MAX)
-        found += [RiskCluster(row.id, row.kind, row.probability, row.size) for row in page.items]
+        found += [
+            _cluster(row.id, row.kind, row.probability, row.size, row.probability_low, row.probability_high)
+            for row in page.items
+        ]
         cursor = page.next_cursor
         if cursor is None:
             return tuple(found)
+
+
+def _cluster(cluster_id: str, kind: str, probability: float, size: int, low: float, high: float) -> RiskCluster:
+    return RiskCluster(cluster_id, kind, probability, size, cluster_verdict(probability, low, high))
 
 
 def _follow_labels(index: Index, ledger: Ledger) -> None:

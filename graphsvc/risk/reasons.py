@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphsvc.clusters.verdict import Verdict, account_verdict
 from graphsvc.risk.answer import Reason, RiskCluster
 from graphsvc.risk.base import Base
 from graphsvc.risk.index import Look
@@ -72,6 +73,14 @@ def cluster_of(look: Look, base: Base) -> RiskCluster | None:
     totals = {cluster: sum(groups.values()) for cluster, groups in ties.items()}
     best = max(totals, key=lambda cluster: totals[cluster], default=ABSENT)
     return base.clusters[best] if best != ABSENT and totals[best] >= JOIN_BITS else None
+
+
+def verdict_of(look: Look, probability: float, cluster: RiskCluster | None, by_rule: bool) -> Verdict:
+    """What is said of an account of this `probability`. What people decided of it stands; `by_rule`, without a model,
+    nothing else is known, as the rule's numbers are no measured probabilities."""
+    if look.standing.abusive or look.standing.benign:
+        return "abusive" if look.standing.abusive else "innocent"
+    return "unknown" if by_rule else account_verdict(probability, cluster.verdict if cluster is not None else None)
 
 
 def _shared(identifier_type: str, bits: float, others: int, abusive: int, benign: int) -> Reason:

@@ -29,7 +29,7 @@ from graphsvc.risk.loops import Loop
 from graphsvc.risk.outcomes import Outcomes, Told
 from graphsvc.risk.policy import ACCOUNT
 from graphsvc.risk.random_ids import random_hex
-from graphsvc.risk.reasons import cluster_of, reasons_of
+from graphsvc.risk.reasons import cluster_of, reasons_of, verdict_of
 from graphsvc.risk.score import network_probability, with_label
 from graphsvc.risk.spool import Entry, Peers, Spool
 from graphsvc.risk.writer import Writer, lose
@@ -205,15 +205,17 @@ class RiskService:
         seen = partial(state.index.seen_with, record.account_id)
         said = self._decider.decide(record.account_id, event_type, final, about, seen)
         degraded = self._degraded(state, recorded)
+        cluster = cluster_of(look, state.index.base)
         assessment = Assessment(
             assessment_id=f"as_{random_hex(12)}",
             account_id=record.account_id,
             probability=final,
+            verdict=verdict_of(look, final, cluster, state.scorer.degraded),
             risk_level=said.level,
             recommended_action=said.action,
             held_out=said.held_out,
             reasons=(*reasons_of(look), *said.listed.reasons()),
-            cluster=cluster_of(look, state.index.base),
+            cluster=cluster,
             model_version=state.scorer.version,
             policy_version=said.policy_version,
             graph_as_of=state.graph_as_of,

@@ -30,7 +30,7 @@ from graphsvc.risk.base import Base
 from graphsvc.risk.kernels import ACCOUNT, IDENTIFIER, BaseArrays
 
 log = structlog.get_logger("risk")
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 RECORDS = {"accounts": ACCOUNT, "identifiers": IDENTIFIER}
 ALIKE = 1e-3

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from graphsvc.clusters.reader import SortKey
 from graphsvc.clusters.results import ClusterFilter, ClusterRow, EvidenceRow, ResultsReader
+from graphsvc.clusters.verdict import cluster_verdict
 from graphsvc.errors import BadInput
 from graphsvc.ui.words import KINDS
 
@@ -62,8 +63,11 @@ class Wish(Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True)
 class Entry:
+    """`unknown`: the model cannot tell the cluster."""
+
     cluster: ClusterRow
     first: EvidenceRow | None
+    unknown: bool
 
 
 def page(results: ResultsReader) -> str:
@@ -111,4 +115,5 @@ def _identifier(text: str | None) -> tuple[str, str] | None:
 
 def _entry(results: ResultsReader, row: ClusterRow) -> Entry:
     first: list[Any] = results.evidence(row.id, 1)
-    return Entry(row, first[0] if first else None)
+    unknown = cluster_verdict(row.probability, row.probability_low, row.probability_high) == "unknown"
+    return Entry(row, first[0] if first else None, unknown)

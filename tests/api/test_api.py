@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from graphsvc.clusters.verdict import account_verdict
 from tests.api.conftest import Served
 from tests.examples import LABEL, LOGIN, SIGNUP, JsonObject
 
@@ -83,6 +84,7 @@ def test_risk_answers_for_a_signup_that_is_in_no_graph_yet(api: Served) -> None:
         "model_version",
         "policy_version",
         "held_out",
+        "verdict",
         "graph_as_of",
         "degraded",
         "degraded_reasons",
@@ -310,6 +312,11 @@ def test_clusters_and_accounts_say_a_verdict_or_that_it_is_unknown(api: Served) 
         member = api.client.get(f"/v1/clusters/{item['id']}/members").json()["items"][0]
         shown = api.client.get(f"/v1/accounts/{member['account_id']}").json()
         agrees = not wide and (member["probability"] >= 0.5) == line
-        assert shown["verdict"] == (item["verdict"] if agrees else "unknown")
+        assert shown["verdict"] == member["verdict"] == (item["verdict"] if agrees else "unknown")
+        asked = api.client.post("/v1/risk", json={"account_id": member["account_id"]}).json()
+        assert asked["cluster"]["verdict"] == item["verdict"]
+        decided = {"abusive": "abusive", "benign": "innocent"}
+        labels = [decided[label["verdict"]] for label in shown["labels"]]
+        assert asked["verdict"] in (labels or [account_verdict(asked["probability"], item["verdict"])])
     alone = api.client.get(f"/v1/accounts/{api.world.groups['alone'][0]}").json()
     assert alone["verdict"] == "innocent" or alone["probability"] > 0.25

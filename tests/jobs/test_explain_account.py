@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import msgspec
 import pytest
 
 from graphsvc.cli.explain import show
+from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import Settings, load_settings
 from graphsvc.errors import NotFound
+from graphsvc.jobs.detect import detect
 from graphsvc.jobs.explain import AccountSaid, WithoutSaid, explain_account
 from graphsvc.jobs.ingest import ingest_events
 from graphsvc.jobs.observe import quiet
@@ -52,12 +56,27 @@ def test_the_account_is_told_in_words(found: AccountSaid, capsys: pytest.Capture
     show(found)
     without = WithoutSaid([0], 0.25, True)
     show(msgspec.structs.replace(found, flagged=True, counterfactual=without))
-    show(msgspec.structs.replace(found, flagged=True, counterfactual=None, links=[], difference=0.2))
+    show(msgspec.structs.replace(found, flagged=True, counterfactual=None, links=[], difference=0.2, verdict="unknown"))
     told = capsys.readouterr().out
     assert "without any link" in told
     assert f"Without #1 {found.links[0].type} it would not be flagged (probability 0.250); no fewer do." in told
     assert "its own behaviour carries the score" in told
+    assert "Verdict: abusive." in told
+    assert "Verdict: unknown. The model cannot tell" in told
     assert "shares nothing" in told
+
+
+def test_the_verdict_goes_by_the_cluster_of_the_detection_shown(world: World, ingested: Settings) -> None:
+    account = world.groups["ring_prompts"][0]
+    alone = explain_account(ingested, account, None, quiet)
+    assert alone.verdict == "abusive", "no detection has run: its own odds are clear"
+    detect(ingested, None, quiet)
+    results = ResultsReader(ingested.places.results)
+    assert results.account(account).cluster_id is not None
+    with closing(sqlite3.connect(ingested.places.results)) as written, written:
+        written.execute("UPDATE clusters SET probability_low = 0.1, probability_high = 0.95")
+    assert explain_account(ingested, account, None, quiet).verdict == "unknown"
+    assert explain_account(ingested, account, results.run().as_of_ms - 1, quiet).verdict == alone.verdict
 
 
 def test_who_was_never_seen_by_then_is_not_found(ingested: Settings) -> None:

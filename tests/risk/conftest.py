@@ -17,7 +17,7 @@ from gnn.files import write_tensors
 from gnn.head import HEAD_FEATURES, RISING_COUNT
 from graphsvc.clusters.evidence import cluster_evidence
 from graphsvc.clusters.find import find_clusters
-from graphsvc.clusters.results import Run, Verdicts, results_of, write_results
+from graphsvc.clusters.results import Results, Run, Verdicts, results_of, write_results
 from graphsvc.config import Settings
 from graphsvc.events.arrive import Arrival, now_ms
 from graphsvc.events.record import LabelRecord
@@ -68,6 +68,7 @@ class Deployment:
     ledger: SqliteLedger
     graph_up: bool = True
     service: RiskService | None = None
+    written: Results | None = None
     _ids: Iterator[int] = field(default_factory=itertools.count)
 
     def start(self) -> RiskService:
@@ -102,8 +103,15 @@ class Deployment:
     def label(self, account: str, verdict: str, confidence: float = 1.0) -> None:
         self.ledger.append_labels([LabelRecord(account, verdict, now_ms(), "review", confidence=confidence)])
 
-    def detect(self, probability: Mapping[str, float], kind: str = "trial_farm", as_of_ms: int | None = None) -> None:
-        """Real tables, pairs, clusters and results, with these probabilities in place of a trained model's."""
+    def detect(
+        self,
+        probability: Mapping[str, float],
+        kind: str = "trial_farm",
+        as_of_ms: int | None = None,
+        interval: tuple[float, float, float] = (0.9, 0.9, 0.9),
+    ) -> None:
+        """Real tables, pairs, clusters and results, with these probabilities in place of a trained model's. `interval`:
+        the probability of each cluster, and between which it lies."""
         tables = LinkTables(self.settings.places.links)
         tables.sync(self.ledger)
         view = tables.view(max(tables.latest_ms, now_ms()) if as_of_ms is None else as_of_ms)
@@ -111,13 +119,14 @@ class Deployment:
         clusters = find_clusters(view, linked)
         accounts = view.accounts["account_id"].to_pylist()
         count = int(clusters.max(initial=-1)) + 1
-        share = np.full(count, 0.9, np.float32)
+        share, low, high = (np.full(count, one, np.float32) for one in interval)
         scores = np.array([probability.get(account, 0.02) for account in accounts], np.float32)
         run = Run(view.as_of_ms, tables.offset, "by-hand", now_ms())
-        verdicts = Verdicts(scores, share, share, share, [kind] * count)
+        verdicts = Verdicts(scores, share, low, high, [kind] * count)
         evidence, nobody = cluster_evidence(view, clusters, linked), np.zeros(len(accounts), bool)
         ids = [f"cl-{ordinal}" for ordinal in range(count)]
-        write_results(self.settings.places.results, results_of(run, view, clusters, ids, verdicts, evidence, nobody))
+        self.written = results_of(run, view, clusters, ids, verdicts, evidence, nobody)
+        write_results(self.settings.places.results, self.written)
 
 
 @pytest.fixture

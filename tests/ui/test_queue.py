@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from graphsvc.clusters.results import ResultsReader
 from tests.ui.conftest import Site, site, soup
-from tests.ui.world import FARM, HOSTILE, OFFICE, RELAY, SMALL
+from tests.ui.world import FARM, HOSTILE, OFFICE, RELAY, SMALL, UNKNOWN
 
 
 def rows(page: BeautifulSoup) -> list[Tag]:
@@ -101,3 +101,12 @@ def test_what_people_decided_is_shown(pages: Site) -> None:
     for account, status in ((RELAY[0], "Confirmed"), (OFFICE[0], "Dismissed")):
         page = soup(browser.get(f"/clusters/{pages.cluster(account)}").text)
         assert page.select_one(".facts .status").text == status  # type: ignore[union-attr]
+
+
+def test_what_the_model_cannot_tell_is_marked(pages: Site) -> None:
+    browser = pages.client()
+    listed = rows(soup(browser.get("/?min_size=5").text))
+    marked = [row for row in listed if row.select_one(".unknown")]
+    assert [row.select_one("a")["href"].split("/")[-1] for row in marked] == [pages.cluster(UNKNOWN)]  # type: ignore[index, union-attr]
+    assert "Not known" in soup(browser.get(f"/clusters/{pages.cluster(UNKNOWN)}").text).get_text()
+    assert "Not known" not in soup(browser.get(f"/clusters/{pages.cluster(FARM[0])}").text).get_text()

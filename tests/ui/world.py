@@ -58,6 +58,8 @@ KIND_OF = {
     RUDE[0]: ("other_abuse", 0.62),
     **{group[0]: ("stolen_account", 0.55 + 0.01 * n) for n, group in enumerate(SMALL)},
 }
+UNKNOWN = RUDE[0]
+"""Of this one's cluster the model cannot tell."""
 CONFIRMED = [FARM[0], FARM[3], RELAY[5]]
 
 
@@ -78,11 +80,12 @@ def write_world(seen: LinkView, path: Path) -> ResultsReader:
     chance = np.array([p for _, p in said], np.float32)
     spread = np.random.default_rng(3).normal(0, 0.12, len(names))
     accounts = np.where(clusters >= 0, chance[clusters], 0.03) + spread
+    open_to_both = np.arange(len(chance)) == of[UNKNOWN]
     verdicts = Verdicts(
         accounts=np.clip(accounts, 0.001, 0.999).astype(np.float32),
         clusters=chance,
-        low=np.clip(chance - 0.12, 0.001, 1).astype(np.float32),
-        high=np.clip(chance + 0.05, 0, 0.999).astype(np.float32),
+        low=np.clip(chance - np.where(open_to_both, 0.5, 0.12), 0.001, 1).astype(np.float32),
+        high=np.clip(chance + np.where(open_to_both, 0.3, 0.05), 0, 0.999).astype(np.float32),
         kinds=[kind for kind, _ in said],
     )
     evidence = cluster_evidence(seen, clusters, linked)

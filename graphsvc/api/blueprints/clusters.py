@@ -89,11 +89,12 @@ def get_cluster(cluster_id: str) -> ClusterDetail:
 def get_members(cluster_id: str) -> answers.MemberPage:
     given = query(MembersQuery)
     results = services().results
-    results.cluster(cluster_id)
+    said = answers.verdict_of(results.cluster(cluster_id))
     rows = results.members(cluster_id, _after(given.cursor), given.limit + 1)
     shown = rows[: given.limit]
     more = len(rows) > given.limit
-    return answers.MemberPage([answers.member(row) for row in shown], _cursor(shown[-1].account_id) if more else None)
+    items = [answers.member(row, said) for row in shown]
+    return answers.MemberPage(items, _cursor(shown[-1].account_id) if more else None)
 
 
 @operation(
