@@ -7,11 +7,11 @@ import flask
 from graphsvc import ui
 from graphsvc.api import openapi, problems, traffic
 from graphsvc.api.blueprints import accounts, clusters, decisions, events, health, lists, risk
-from graphsvc.api.direct import Direct
 from graphsvc.api.logs import init_logs
 from graphsvc.api.services import Services
 from graphsvc.cases.links import LinkStore
 from graphsvc.config import Settings
+from graphsvc.jobs import drift
 
 __all__ = ["create_app"]
 
@@ -29,7 +29,6 @@ def create_app(settings: Settings) -> flask.Flask:
     for subject in (events, risk, lists, clusters, decisions, accounts, health):
         app.register_blueprint(subject.blueprint)
     app.register_blueprint(ui.blueprint(_pages(parts)))
-    app.wsgi_app = Direct(app.wsgi_app, parts)  # type: ignore[method-assign, assignment]
     parts.risk.start()
     return app
 
@@ -42,4 +41,5 @@ def _pages(parts: Services) -> ui.Parts:
         check_token=LinkStore(parts.settings.places.cases).take,
         document=openapi.document,
         decisions=parts.decisions,
+        drift=lambda: drift.read(parts.settings.places),
     )

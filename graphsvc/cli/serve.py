@@ -42,6 +42,8 @@ def _run(settings: Settings) -> None:
     _free(settings)
     from gunicorn.app.base import BaseApplication
 
+    from graphsvc.serving.worker import RiskFirst
+
     # Told before the first metric is made: all processes count into files, and any one of them tells the sums.
     folder = tempfile.mkdtemp(prefix="graphsvc-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
     os.environ.setdefault(METRICS, folder)
@@ -55,7 +57,7 @@ def _run(settings: Settings) -> None:
                 if ":" in settings.host
                 else f"{settings.host}:{settings.port}",
                 "workers": settings.workers,
-                "worker_class": "gthread",
+                "worker_class": RiskFirst,
                 "threads": THREADS,
                 "backlog": BACKLOG,
                 "keepalive": 75,
