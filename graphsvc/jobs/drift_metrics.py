@@ -34,11 +34,13 @@ class Drift(Collector):
                 alarms.add_metric((against,), len(found.alarms))
                 for one in found.moved:
                     psi.add_metric((against, one.name), one.psi)
-        share = kept.unlike if kept is not None else 0.0
-        unlike = GaugeMetricFamily(
-            "graphsvc_drift_unlike_share", "Share of accounts that are unlike those of training", value=share
-        )
-        yield from (psi, alarms, unlike)
+        unlike = GaugeMetricFamily("graphsvc_drift_unlike_share", "Share of accounts that are unlike those of training")
+        as_of = GaugeMetricFamily("graphsvc_drift_as_of_seconds", "Moment of the detection that measured it, Unix time")
+        if kept is not None:
+            as_of.add_metric((), kept.as_of_ms / 1000)
+            if kept.training is not None:
+                unlike.add_metric((), kept.unlike)
+        yield from (psi, alarms, unlike, as_of)
 
 
 DRIFT = Drift()

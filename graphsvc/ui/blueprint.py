@@ -8,7 +8,7 @@ import flask
 
 from graphsvc.clusters.chronicle import event_text
 from graphsvc.clusters.taken import large
-from graphsvc.ui import cluster, queue, reference, words
+from graphsvc.ui import cluster, drift, queue, reference, words
 from graphsvc.ui.door import Door
 from graphsvc.ui.parts import Parts
 from graphsvc.ui.problem import as_page
@@ -39,8 +39,9 @@ def blueprint(parts: Parts) -> flask.Blueprint:
     pages.add_url_rule("/login", "login", door.login, methods=["GET", "POST"])
     pages.add_url_rule("/logout", "logout", door.logout, methods=["POST"])
     pages.add_url_rule("/enter", "enter", door.enter)
-    pages.add_url_rule("/", "queue", partial(queue.page, parts.results))
+    pages.add_url_rule("/", "queue", partial(queue.page, parts))
     pages.add_url_rule("/clusters/<string:cluster_id>", "cluster", partial(cluster.page, parts))
+    pages.add_url_rule("/drift", "drift", partial(drift.page, parts.drift))
     pages.add_url_rule("/docs", "reference", partial(reference.page, parts.document))
     for one in FILTERS:
         pages.add_app_template_filter(one, f"as_{one.__name__}")

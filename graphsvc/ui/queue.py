@@ -14,6 +14,8 @@ from graphsvc.clusters.reader import SortKey
 from graphsvc.clusters.results import ClusterFilter, ClusterRow, EvidenceRow, ResultsReader
 from graphsvc.clusters.verdict import cluster_verdict
 from graphsvc.errors import BadInput
+from graphsvc.ui import drift
+from graphsvc.ui.parts import Parts
 from graphsvc.ui.words import KINDS
 
 PAGE = 25
@@ -70,8 +72,9 @@ class Entry:
     unknown: bool
 
 
-def page(results: ResultsReader) -> str:
+def page(parts: Parts) -> str:
     """The queue, or what to do where no detection has run."""
+    results = parts.results
     if not results.exists():
         return flask.render_template("empty.html")
     wish = _wish(flask.request.args)
@@ -87,6 +90,7 @@ def page(results: ResultsReader) -> str:
         statuses=STATUSES,
         floors=FLOORS,
         sorts=SORTS,
+        alarms=drift.alarms(parts.drift),
     )
 
 

@@ -20,6 +20,7 @@ from graphsvc.clusters.results import ResultsReader
 from graphsvc.config import load_settings
 from graphsvc.graph.connection import connect
 from graphsvc.graph.picture import ClusterGraph
+from graphsvc.jobs.drift import Kept
 from tests.ui.document import DOCUMENT
 from tests.ui.world import picture_of, world_view, write_world
 
@@ -53,7 +54,16 @@ def no_graph(cluster_id: str, most: int) -> ClusterGraph:
     raise AssertionError("without a database there is an error before this")
 
 
-def site(folder: Path, reader: ResultsReader, graph: Callable[[str, int], ClusterGraph] = no_graph) -> Site:
+def no_drift() -> Kept | None:
+    return None
+
+
+def site(
+    folder: Path,
+    reader: ResultsReader,
+    graph: Callable[[str, int], ClusterGraph] = no_graph,
+    drift: Callable[[], Kept | None] = no_drift,
+) -> Site:
     keys, tokens = KeyStore(folder / "cases.sqlite"), {TOKEN}
 
     def check_token(token: str) -> bool:
@@ -65,7 +75,7 @@ def site(folder: Path, reader: ResultsReader, graph: Callable[[str, int], Cluste
     problems.init_app(app)
     traffic.init_app(app)
     decisions = DecisionReader(DecisionStore(folder / "cases.sqlite"), keys)
-    parts = ui.Parts(reader, graph, keys.check, check_token, lambda: DOCUMENT, decisions)
+    parts = ui.Parts(reader, graph, keys.check, check_token, lambda: DOCUMENT, decisions, drift)
     app.register_blueprint(ui.blueprint(parts))
     return Site(app, reader, keys, decisions.store, keys.create("analyst", ["read"]))
 

@@ -14,7 +14,8 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 def every_page(site: Site) -> dict[str, str]:
     browser = site.client()
-    paths = ["/", "/?innocent=1&sort=size", f"/clusters/{site.cluster(FARM[0])}", "/docs", "/login", "/nowhere"]
+    paths = ["/", "/?innocent=1&sort=size", f"/clusters/{site.cluster(FARM[0])}", "/drift", "/docs", "/login"]
+    paths.append("/nowhere")
     return {path: browser.get(path, headers=HTML).text for path in paths}
 
 
