@@ -27,7 +27,7 @@ THOUSANDTHS = 1_000
 Float32s = npt.NDArray[np.float32]
 Float64s = npt.NDArray[np.float64]
 
-_TEACHING_MASK = sum(1 << TECHNIQUES.index(name) for name in TEACHING)
+TEACHING_MASK = sum(1 << TECHNIQUES.index(name) for name in TEACHING)
 _THOUSANDTHS_SUM = f"CAST(sum(CAST(round({THOUSANDTHS} * CAST(templated AS DOUBLE)) AS BIGINT)) AS BIGINT)"
 TEMPLATED = f"CAST({_THOUSANDTHS_SUM} AS DOUBLE) / ({THOUSANDTHS} * count(templated))"
 """Mean likeness to a template, 0 to 1, from a sum of integers."""
@@ -38,7 +38,7 @@ SUMMED = {
         f"asks_{name}": f"CAST(count(*) FILTER (WHERE techniques & {1 << bit} <> 0) AS INTEGER)"
         for bit, name in enumerate(TECHNIQUES)
     },
-    "teaching": f"CAST(count(*) FILTER (WHERE techniques & {_TEACHING_MASK} <> 0) AS INTEGER)",
+    "teaching": f"CAST(count(*) FILTER (WHERE techniques & {TEACHING_MASK} <> 0) AS INTEGER)",
     "templated_told": "CAST(count(templated) AS INTEGER)",
     "templated_thousandths": f"coalesce({_THOUSANDTHS_SUM}, 0)",
 }

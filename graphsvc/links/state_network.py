@@ -13,22 +13,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.links import conversations, queries
+from graphsvc.links.counting import Counted, counted
 from graphsvc.links.engine import Database
+from graphsvc.links.held import holdings
 from graphsvc.links.keys import keys_of
 from graphsvc.links.merging import beside, beside_both, beside_times, inserted, moved, places
-from graphsvc.links.state import ACTS, CHAINED, IDENTIFIERS, LINKS, SUMS, Kept
+from graphsvc.links.reading import Fresh
+from graphsvc.links.state import ACTS, CHAINED, IDENTIFIERS, LINKS, Kept
 
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
-TRIED = """
-SELECT account_key, text_key(CAST(account_key AS STRING), model) AS tried
-FROM events WHERE model IS NOT NULL GROUP BY account_key, model
-"""
-NAMED = """
-SELECT key, min(type) AS type, min(id) AS id FROM names WHERE key IN (SELECT key FROM fresh_held) GROUP BY key
-ORDER BY type, id
-"""
 DERIVED = "SELECT account, text_key(type, id) AS text_key, first_ms, last_ms, count FROM derived"
 DERIVED_NAMES = """
 SELECT text_key(type, id) AS text_key, min(type) AS type, min(id) AS id FROM derived GROUP BY text_key(type, id)
@@ -44,15 +39,16 @@ class Shared:
     links: pa.Table = field(default_factory=LINKS.empty_table)
 
 
-def grown(database: Database, kept: Kept) -> Kept:
-    """What is kept, with the events that the database has; leaves in it `account`, of all."""
-    fresh = database.table(f"{queries.SUMS} ORDER BY account_id").cast(SUMS)
-    fresh, tried = _trying(fresh, database.table(TRIED), kept.tried)
-    sums, at = _added(kept.sums, fresh)
+def grown(database: Database, fresh: Fresh, kept: Kept) -> Kept:
+    """What is kept, with the events of `fresh`, which are those that the database has; leaves in it `account`, of
+    all."""
+    new, tried = _trying(counted(fresh), kept.tried)
+    sums, at = _added(kept.sums, new)
     database.register("sums", sums)
     database.execute(queries.ACCOUNTS)
     row = moved(len(kept.sums), at)
-    shared = _with_held(database, Shared(kept.identifiers, _with_accounts(kept.links, row)), sums)
+    found = holdings(fresh, _numbers(sums, "account_key"))
+    shared = joined(Shared(kept.identifiers, _with_accounts(kept.links, row)), found.names, found.held)
     return replace(
         kept,
         sums=sums,
@@ -64,26 +60,15 @@ def grown(database: Database, kept: Kept) -> Kept:
     )
 
 
-def _with_held(database: Database, shared: Shared, sums: pa.Table) -> Shared:
-    held = database.table(queries.HELD)
-    database.register("fresh_held", held.select(["key"]))
-    names = database.table(NAMED)
-    # Else it would be held as long as the database is.
-    database.register("fresh_held", held.schema.empty_table())
-    account = places(_numbers(sums, "account_key"), _numbers(held, "account_key"))
-    held = held.set_column(held.column_names.index("account_key"), "account", pa.array(account))
-    return joined(shared, names, held)
-
-
 def joined(shared: Shared, names: pa.Table, held: pa.Table) -> Shared:
-    """With what accounts hold besides: key, account (row), first_ms, last_ms, count, each pair once; `names` tells key,
-    type and id of each identifier that is new, in the order of both."""
+    """With what accounts hold besides: account (row), name (row of `names`), first_ms, last_ms, count, each pair once;
+    `names` tells key, type and id, in the order of the last two, of all identifiers that are held so."""
     new = names.filter(pa.array(places(_numbers(shared.identifiers, "key"), _numbers(names, "key")) < 0))
     identifiers = shared.identifiers
     at = beside_both((identifiers["type"], identifiers["id"]), (new["type"], new["id"]))
     nothing = {"degree": np.zeros(len(new), np.int32), "first_ms": np.full(len(new), queries.NEVER_MS)}
     every = inserted(identifiers, pa.table({**_columns(new), **nothing}, IDENTIFIERS), at)
-    row = places(_numbers(every, "key"), _numbers(held, "key"))
+    row = places(_numbers(every, "key"), _numbers(names, "key"))[_numbers(held, "name")]
     links = shared.links
     if len(new) and len(links):
         changed = moved(len(identifiers), at)[links["identifier"].to_numpy()]
@@ -101,17 +86,15 @@ def with_derived(shared: Shared, database: Database) -> Shared:
     derived, names = database.table(DERIVED), database.table(DERIVED_NAMES)
     key = keys_of(_whole(names["type"]), _whole(names["id"]))
     name = places(_numbers(names, "text_key"), _numbers(derived, "text_key"))
-    held = derived.append_column("key", pa.array(key[name]))
-    return joined(shared, names.append_column("key", pa.array(key)), held)
+    return joined(shared, names.append_column("key", pa.array(key)), derived.append_column("name", pa.array(name)))
 
 
-def _trying(fresh: pa.Table, tried: pa.Table, known: Int64s) -> tuple[pa.Table, Int64s]:
-    """Sums that count only models which an account had not tried before; and what stands for all that were tried."""
-    came = tried.filter(pa.array(places(known, _numbers(tried, "tried")) < 0))
-    place = places(_numbers(fresh, "account_key"), _numbers(came, "account_key"))
-    models = np.bincount(place, minlength=len(fresh)).astype(np.int32)
-    column = fresh.column_names.index("models")
-    return fresh.set_column(column, "models", pa.array(models)), np.concatenate([known, _numbers(came, "tried")])
+def _trying(fresh: Counted, known: Int64s) -> tuple[pa.Table, Int64s]:
+    """Sums that count the models which an account had not tried before; and what stands for all that were tried."""
+    new = places(known, fresh.tried) < 0
+    models = np.bincount(fresh.trier[new], minlength=len(fresh.sums)).astype(np.int32)
+    column = fresh.sums.column_names.index("models")
+    return fresh.sums.set_column(column, "models", pa.array(models)), np.concatenate([known, fresh.tried[new]])
 
 
 def _added(before: pa.Table, fresh: pa.Table) -> tuple[pa.Table, Int64s]:
@@ -131,7 +114,7 @@ def _added(before: pa.Table, fresh: pa.Table) -> tuple[pa.Table, Int64s]:
 
 def _linked(links: pa.Table, pair: Int64s, held: pa.Table) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
     """With pairs of account and identifier, and which of them are new."""
-    order = np.argsort(pair)
+    order = _ascending(pair)
     pair = pair[order]
     if not len(links):
         # Column by column: there is no room to have all of them twice.
@@ -157,6 +140,11 @@ def _linked(links: pa.Table, pair: Int64s, held: pa.Table) -> tuple[pa.Table, np
     is_new = np.empty(len(pair), np.bool_)
     is_new[order] = ~known
     return inserted(pa.table(changed, schema=LINKS), came, at[~known]), is_new
+
+
+def _ascending(pair: Int64s) -> Int64s | slice:
+    """The order that makes pairs ascend, each there once."""
+    return slice(None) if (pair[1:] > pair[:-1]).all() else np.argsort(pair)
 
 
 def _with_accounts(table: pa.Table, row: Int32s) -> pa.Table:

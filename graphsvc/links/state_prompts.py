@@ -13,24 +13,22 @@ import pyarrow as pa
 
 from graphsvc.links import frames, queries
 from graphsvc.links.engine import Database
-from graphsvc.links.families import Int32s, Int64s, Sketches, content_keys, family_id, sketches_of
+from graphsvc.links.families import Int32s, Int64s, Sketches, content_keys, family_id
 from graphsvc.links.merging import places
+from graphsvc.links.prompts import Asks, asked, sketches_in
+from graphsvc.links.reading import Fresh
 from graphsvc.links.state import Kept
 from graphsvc.links.state_families import joined, leaders_of
 from graphsvc.links.state_frames import Asked, grown
 
-ASKS = """
-SELECT account_key, sketch_key, min(occurred_ms) AS first_ms, max(occurred_ms) AS last_ms, count(*) AS count
-FROM events WHERE sketch_key IS NOT NULL GROUP BY account_key, sketch_key
-"""
-SKETCHES = "SELECT sketch_key, min(sketch) AS sketch FROM events WHERE sketch_key IS NOT NULL GROUP BY sketch_key"
 SHARED_FAMILIES = "SELECT family FROM asked GROUP BY family HAVING count(*) > 1 ORDER BY family"
 
 
-def read(database: Database, kept: Kept) -> Kept:
-    """What is kept with the prompts that the database has as `events`, which `kept` was not made of; their leaders and
-    frames are yet to be found."""
-    return _with_asks(_with_sketches(kept, database.table(SKETCHES)), database.table(ASKS))
+def read(fresh: Fresh, kept: Kept) -> Kept:
+    """What is kept with the prompts of `fresh`, which `kept` was not made of; their leaders and frames are yet to be
+    found."""
+    found = asked(fresh)
+    return _with_asks(_with_sketches(kept, fresh, found.sketch_key), found)
 
 
 def likened(kept: Kept) -> Int32s:
@@ -49,33 +47,26 @@ def add(database: Database, before: Kept, kept: Kept, leader: Callable[[], Int32
     return kept
 
 
-def _with_sketches(kept: Kept, found: pa.Table) -> Kept:
-    if not len(found):
-        return kept
-    key = found["sketch_key"].to_numpy()
+def _with_sketches(kept: Kept, fresh: Fresh, key: Int64s) -> Kept:
+    """With the sketches of these keys, in their order, where they are new."""
     new = places(kept.sketch_key, key) < 0
-    # Where all are new, as in a first look, there is no room to have them twice.
-    sketches = sketches_of(found["sketch"] if new.all() else found["sketch"].filter(pa.array(new)))
+    sketches = sketches_in(fresh, key[new])
     return replace(
         kept,
         sketch_key=np.concatenate([kept.sketch_key, key[new]]),
         sketch_first_ms=np.concatenate([kept.sketch_first_ms, np.full(new.sum(), np.iinfo(np.int64).max)]),
         content=np.concatenate([kept.content, content_keys(sketches)]),
         length=np.concatenate([kept.length, np.diff(sketches.start).astype(np.int32)]),
+        # In a first look there is no room to have them twice.
         words=np.concatenate([kept.words, sketches.words]) if len(kept.words) else sketches.words,
     )
 
 
-def _with_asks(kept: Kept, found: pa.Table) -> Kept:
+def _with_asks(kept: Kept, found: Asks) -> Kept:
     """With the prompts of accounts; every sketch of `found` is among the kept ones."""
-    if not len(found):
-        return kept
-    account_key, first_ms, last_ms, count = (
-        found[name].to_numpy() for name in ("account_key", "first_ms", "last_ms", "count")
-    )
-    account = np.concatenate([kept.account, np.setdiff1d(account_key, kept.account)])
-    sketch = places(kept.sketch_key, found["sketch_key"].to_numpy())
-    ask = places(account, account_key) << 32 | sketch
+    account = np.concatenate([kept.account, found.account_key[places(kept.account, found.account_key) < 0]])
+    sketch = places(kept.sketch_key, found.sketch_key)[found.ask & 0xFFFFFFFF]
+    ask = places(account, found.account_key)[found.ask >> 32] << 32 | sketch
     place = places(kept.ask, ask)
     new = place < 0
     every = np.concatenate([kept.ask, ask[new]])
@@ -83,11 +74,11 @@ def _with_asks(kept: Kept, found: pa.Table) -> Kept:
     more = (0, int(new.sum()))
     first = np.pad(kept.ask_first_ms, more, constant_values=np.iinfo(np.int64).max)
     last, counts = np.pad(kept.ask_last_ms, more), np.pad(kept.ask_count, more)
-    first[place] = np.minimum(first[place], first_ms)
-    last[place] = np.maximum(last[place], last_ms)
-    counts[place] += count
+    first[place] = np.minimum(first[place], found.first_ms)
+    last[place] = np.maximum(last[place], found.last_ms)
+    counts[place] += found.count
     earliest = kept.sketch_first_ms.copy()
-    np.minimum.at(earliest, sketch, first_ms)
+    np.minimum.at(earliest, sketch, found.first_ms)
     return replace(
         kept,
         account=account,

@@ -22,6 +22,7 @@ from graphsvc.links.conversations import NAMED_DAYS
 from graphsvc.links.engine import DuckDatabase
 from graphsvc.links.families import Int32s
 from graphsvc.links.moments import DAY_MS
+from graphsvc.links.reading import Fresh
 from graphsvc.links.segments import Segment, span_ms
 from graphsvc.links.state import COUNTED, FACTS, NETWORK, PROMPTS, Kept
 from graphsvc.links.view import Found, LinkView, assembled
@@ -31,12 +32,18 @@ MADE_BY = (
     "buckets",
     "columns",
     "conversations",
+    "counting",
     "families",
     "frame_kernels",
     "frames",
+    "held",
+    "keys",
     "merging",
+    "numbering",
     "prefetch",
+    "prompts",
     "queries",
+    "reading",
     "state",
     "state_families",
     "state_frames",
@@ -83,13 +90,14 @@ def kept_view(folder: Path, segments: Path, live: Sequence[Segment], as_of_ms: i
         database.open(seen.paths(live), as_of_ms)
         database.execute(queries.DERIVED)
         before = _usable(database, state.load(folder), seen)
-        _only_fresh(database, seen, before)
-        asked = beside.submit(_asked, seen, before.part((*FACTS, *PROMPTS)))
+        fresh = _fresh(seen, before)
+        _only_fresh(database, fresh)
+        asked = beside.submit(state_prompts.read, fresh, before.part((*FACTS, *PROMPTS)))
         leader = beside.submit(_likened, asked)
         counted, network, grown_of = before.part(COUNTED), before.part(NETWORK), before.grown_of
         # Here and below nothing holds what a step has replaced: there is no room to have it twice.
         del before
-        network = state_network.grown(database, network)
+        network = state_network.grown(database, fresh, network)
         _converse(database, network)
         kept = replace(network, **{name: getattr(asked.result(), name) for name in PROMPTS}, grown_of=grown_of)
         del asked, network
@@ -103,14 +111,6 @@ def kept_view(folder: Path, segments: Path, live: Sequence[Segment], as_of_ms: i
         view = _view(database, seen, kept)
         saving.result()
         return view
-
-
-def _asked(seen: Seen, before: Kept) -> Kept:
-    """`before` with the prompts that it was not made of."""
-    with DuckDatabase() as database:
-        database.open(seen.paths(seen.live), seen.as_of_ms)
-        _only_fresh(database, seen, before)
-        return state_prompts.read(database, before)
 
 
 def _likened(asked: Future[Kept]) -> Int32s:
@@ -164,13 +164,16 @@ def _recipe() -> str:
     return blake2b(b"".join((here / f"{name}.py").read_bytes() for name in MADE_BY), digest_size=16).hexdigest()
 
 
-def _only_fresh(database: DuckDatabase, seen: Seen, before: Kept) -> None:
-    """Leaves of `events` and `identifiers` those that came after the state, or occurred after its moment."""
+def _fresh(seen: Seen, before: Kept) -> Fresh:
+    """What came after the state, or occurred after its moment."""
     later = [one for one in seen.live if one.last > before.offset or seen.last_ms(one) > before.as_of_ms]
-    since = f'"offset" > {int(before.offset)} OR occurred_ms > {int(before.as_of_ms)}'
-    for name in ("events", "identifiers"):
-        _files(database, name, name, seen.paths(later), f"occurred_ms <= {int(seen.as_of_ms)} AND ({since})")
-    _files(database, "names", "names", seen.paths(later), "true")
+    return Fresh(seen.paths(later), before.offset, before.as_of_ms, seen.as_of_ms)
+
+
+def _only_fresh(database: DuckDatabase, fresh: Fresh) -> None:
+    """Leaves of `events` those that are fresh."""
+    since = f'"offset" > {int(fresh.offset)} OR occurred_ms > {int(fresh.known_ms)}'
+    _files(database, "events", "events", fresh.segments, f"occurred_ms <= {int(fresh.as_of_ms)} AND ({since})")
 
 
 def _files(database: DuckDatabase, name: str, kind: str, files: Sequence[Path], where: str) -> None:

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from graphsvc.errors import Unavailable
 from graphsvc.ledger.base import Stored
 from graphsvc.links import segments
 from graphsvc.links.columns import columns_of
 from graphsvc.links.engine import DUCKDB, Engine
+from graphsvc.links.reading import unreadable
 from graphsvc.links.segments import Segment
 from graphsvc.links.state_view import kept_view
 from graphsvc.links.taken import taken_of
@@ -131,10 +131,7 @@ class LinkTables:
                 return kept_view(self._folder, self._segments, live, as_of_ms)
             return view_of([self._segments / segment.name for segment in live], as_of_ms, engine)
         except (duckdb.IOException, duckdb.InvalidInputException):
-            raise Unavailable(
-                "A file of the link tables cannot be read: it is damaged, or the tables were being rebuilt.",
-                hint="Try again; if that does not help, remove the folder links: it is made anew from the ledger.",
-            ) from None
+            raise unreadable() from None
 
     def _merge(self) -> None:
         while parts := segments.due_merge(segments.live(segments.present(self._segments))):
