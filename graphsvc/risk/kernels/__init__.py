@@ -2,9 +2,7 @@
 call happens as one, so that a look never sees half of what another thread counts, and nobody waits for a lock.
 
 `layout` says how the arrays lie, `tables` finds a key in them, `links`, `standing` and `conversations` know one account
-each by its own side, `counting` takes records in and `looking` answers. Numba keeps what it compiled beside each file
-and makes it anew where that file changed, but not where one did that it takes from: whoever changes one of these while
-`__pycache__` stays removes the `*.nbi` there.
+each by its own side, `counting` takes records in and `looking` answers.
 """
 
 from graphsvc.risk.kernels.counting import apply
