@@ -17,6 +17,8 @@ Bools = npt.NDArray[np.bool_]
 UNLABELLED, BENIGN, ABUSIVE = -1, 0, 1
 KNOWN_BAD = 0.5
 """How sure it must be that an account is abusive for it to count as known to be."""
+KNOWN_GOOD = 0.5
+"""Likewise that it is innocent."""
 
 
 @dataclass(frozen=True)

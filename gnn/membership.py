@@ -1,4 +1,4 @@
-"""Who stays in a cluster that is called abusive: those whose own evidence speaks against them.
+"""Who stays in a cluster that is called abusive: those whose own evidence speaks against them, and whom nobody cleared.
 
 A cluster is found before anything is judged, so that a neighbour who shares one address with a ring lies in it too. To
 be shown in a flagged cluster is an accusation; it takes more than a chance link.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gnn.labels import KNOWN_BAD, known
+from gnn.labels import KNOWN_BAD, KNOWN_GOOD, known
 from gnn.network import Network
 
 FLAGGED = 0.5
@@ -27,12 +27,14 @@ def members(
     """int32[N]: of the `clusters` int32[N] the one in which each account is shown, -1 for none, by the probabilities of
     accounts [N] and of clusters [C].
 
-    Who is known to be abusive stays. Where fewer than two would stay the doubt is about the whole cluster, which its
-    own probability tells, and all do.
+    Who is known to be abusive stays, and who was decided to be innocent leaves: a decision of people outweighs the
+    company that an account keeps. Where fewer than two would stay the doubt is about the whole cluster, which its own
+    probability tells, and all do.
     """
     count = len(cluster)
     flagged = np.append(cluster >= FLAGGED, False)[clusters]
-    weak = flagged & (account < FLOOR) & (known(network).bad < KNOWN_BAD)
+    seen = known(network)
+    weak = flagged & (((account < FLOOR) & (seen.bad < KNOWN_BAD)) | (seen.good >= KNOWN_GOOD))
     inside = clusters >= 0
     leaving = np.bincount(clusters[inside], weak[inside], minlength=count)
     left = np.append(leaving + 2 <= np.bincount(clusters[inside], minlength=count), False)[clusters]

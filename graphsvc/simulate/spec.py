@@ -171,11 +171,13 @@ class Provider(Part, frozen=True):
 
 class Review(Part, frozen=True):
     """A review after the world's end, begun `days` after it: chance that a ring (`rings`) or a unit of innocents
-    (`innocents`) is gone through, share of its `members` that get a label, of which `error` are wrong."""
+    (`innocents`) is gone through, share of its `members` that get a label, of which `error` are wrong. Both sides are
+    gone through alike: where rings were labelled three times as often, innocents that share a template or a network
+    with one were taken for its members by what learnt from it."""
 
     days: Range = (2.0, 40.0)
     rings: Range = (0.9, 0.9)
-    innocents: Range = (0.3, 0.3)
+    innocents: Range = (0.9, 0.9)
     members: Range = (0.7, 1.0)
     attributed: float = 0.9
     kind_given: float = 0.9

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from gnn.labels import known
@@ -42,6 +45,18 @@ def test_who_is_known_to_be_abusive_stays(network: Network) -> None:
     score = np.full(network.account_count, 0.9, np.float32)
     score[bad[0]] = 0.0
     assert (members(network, network.clusters, score, flagged(network, bad[0])) == network.clusters).all()
+
+
+def test_who_was_decided_to_be_innocent_leaves_whatever_the_company(network: Network) -> None:
+    inside = largest(network)
+    cleared = inside[known(network).bad[inside] == 0][0]
+    said = {"account": int(cleared), "verdict": "benign", "decided_ms": network.as_of_ms, "confidence": 0.9}
+    rows = pa.Table.from_pylist([{**said, "source": "review"}], schema=network.labels.schema)
+    told = replace(network, labels=pa.concat_tables([network.labels, rows]))
+    score = np.full(network.account_count, 0.9, np.float32)
+    shown = members(told, told.clusters, score, flagged(told, cleared))
+    assert shown[cleared] == -1
+    assert (np.delete(shown, cleared) == np.delete(told.clusters, cleared)).all()
 
 
 def test_an_innocent_cluster_and_one_that_would_be_empty_keep_all(network: Network) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gnn.adjacency import POPULATION_MIN
 from gnn.ensemble import Model
 from gnn.errors import ModelError
 from gnn.evaluate import average_precision
@@ -14,7 +15,7 @@ from gnn.groups import KINDS
 from gnn.labels import settle
 from gnn.network import Network, no_labels
 from gnn.predict import predict
-from gnn.targets import INFERRED_CONFIDENCE, RING_SHARE, Example, folds_of, outcomes_of, targets_of
+from gnn.targets import INFERRED_CONFIDENCE, INFERRED_SHARE, RING_SHARE, Example, folds_of, outcomes_of, targets_of
 from gnn.train import TrainConfig, train
 from gnn.views import views_of
 from tests.gnn.worlds import NOW_MS, World, example_of, labels_of, make_world, network_of
@@ -102,7 +103,8 @@ def test_unlabelled_accounts_near_a_known_bad_one_teach_nothing(world: World) ->
 
 def test_a_lone_label_tells_nothing_of_its_cluster_and_two_tell_much(world: World) -> None:
     network = network_of(world)
-    ring = np.flatnonzero((np.array(world.ring) == 1) & (network.clusters >= 0))
+    ring = np.flatnonzero((np.array(world.ring) == 5) & (network.clusters >= 0))
+    line = INFERRED_SHARE * np.log2(POPULATION_MIN)
     cluster = int(network.clusters[ring[0]])
     together = ring[network.clusters[ring] == cluster]
     assert 3 <= len(together) < 2 / RING_SHARE
@@ -112,9 +114,24 @@ def test_a_lone_label_tells_nothing_of_its_cluster_and_two_tell_much(world: Worl
         example = Example(network, labels_of(world, found, NOW_MS))
         targets = targets_of(example, outcomes_of(example))
         assert (targets.cluster_abusive[cluster], targets.cluster_clear[cluster]) == (abusive, abusive)
-        assert (targets.confidence[together[count:]] == (np.float32(INFERRED_CONFIDENCE) if abusive else 0)).all()
+        expected = [
+            np.float32(INFERRED_CONFIDENCE if abusive and strongest_tie(network, row, found) >= line else 0)
+            for row in together[count:]
+        ]
+        assert targets.confidence[together[count:]].tolist() == expected
+        assert targets.abusive[together[count:]].tolist() == [one > 0 for one in expected]
+        assert (any(expected), all(expected)) == (abusive, False)
         (view,) = views_of([example], 2, (1.0,), 0.3, seed=0)
         assert bool(view.cluster_weight[cluster]) is abusive
+
+
+def strongest_tie(network: Network, row: int, known: np.ndarray) -> float:
+    """Bits of the strongest pair of this account and a known one."""
+    pairs = network.pairs.to_pylist()
+    other = [
+        (pair["b"] if pair["a"] == row else pair["a"], pair["bits"]) for pair in pairs if row in (pair["a"], pair["b"])
+    ]
+    return max((bits for account, bits in other if known[account]), default=0.0)
 
 
 def test_what_is_known_of_a_cluster_is_hidden_as_a_whole(world: World) -> None:
