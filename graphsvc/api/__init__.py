@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import flask
 
 from graphsvc import ui
@@ -12,17 +14,19 @@ from graphsvc.api.services import Services
 from graphsvc.cases.links import LinkStore
 from graphsvc.config import Settings
 from graphsvc.jobs import drift
+from graphsvc.ledger.accept import Take
 
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings) -> flask.Flask:
-    """The app over the data folder of these settings; its background threads run until its services are closed."""
+def create_app(settings: Settings, taking: Callable[[Take], Take] = lambda here: here) -> flask.Flask:
+    """The app over the data folder of these settings; its background threads run until its services are closed.
+    `taking` may give events to another process to take in."""
     init_logs()
     app = flask.Flask("graphsvc.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
-    parts = Services.of(settings)
+    parts = Services.of(settings, taking)
     app.extensions["graphsvc"] = parts
     problems.init_app(app)
     traffic.init_app(app)

@@ -14,7 +14,7 @@ import msgspec
 from graphsvc.api.auth import require
 from graphsvc.api.services import services
 from graphsvc.errors import BadInput
-from graphsvc.events.check import Rejected, parse
+from graphsvc.events.check import parse
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 JSON = "application/json"
@@ -88,18 +88,8 @@ def json_body() -> object:
     return parse(flask.request.get_data())
 
 
-def one_or_many(name: str, most: int) -> list[object]:
-    """The items of a body: one item, `{name: [...]}` of at most `most`, or NDJSON, whose lines stay bytes."""
-    if flask.request.mimetype == NDJSON:
-        items: list[object] = [line for line in flask.request.get_data().split(b"\n") if line.strip()]
-    else:
-        body = json_body()
-        if not isinstance(body, dict):
-            raise Rejected("invalid", "Expected a JSON object.")
-        given = body.get(name) if name in body and "account_id" not in body else [body]
-        if not isinstance(given, list):
-            raise Rejected("invalid", "Expected an array.", f"/{name}")
-        items = given
-    if flask.request.mimetype != NDJSON and len(items) > most:
-        raise Rejected("too_many", f"A call takes at most {most} of these.", f"/{name}")
-    return items
+def body_and_form() -> tuple[bytes, bool]:
+    """The body, and whether it is lines (NDJSON). Raises 415 for another content type."""
+    if flask.request.mimetype not in (JSON, NDJSON):
+        flask.abort(415)
+    return flask.request.get_data(), flask.request.mimetype == NDJSON

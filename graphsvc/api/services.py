@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import flask
@@ -21,6 +23,7 @@ from graphsvc.events.arrive import Arrival
 from graphsvc.graph.connection import connect, driver
 from graphsvc.graph.store import GraphStore
 from graphsvc.ledger import SqliteLedger, open_ledger
+from graphsvc.ledger.accept import Take, taken
 from graphsvc.risk import RiskService
 
 
@@ -60,6 +63,7 @@ class Services:
     settings: Settings
     ledger: SqliteLedger
     arrival: Arrival
+    take: Take
     results: ResultsReader
     keys: KnownKeys
     answers: AnswerStore
@@ -69,15 +73,18 @@ class Services:
     graph: GraphAccess = field(repr=False)
 
     @staticmethod
-    def of(settings: Settings) -> Services:
+    def of(settings: Settings, taking: Callable[[Take], Take]) -> Services:
+        """`taking`: who takes events in, where it is not this process itself; that one does when nobody else can."""
         places = settings.places.create()
         arrival = Arrival(settings)
         graph, keys = GraphAccess(settings), KeyStore(places.cases)
         risk = RiskService(settings, arrival, lambda: places.active_model, graph.alive)
+        ledger = open_ledger(settings)
         return Services(
             settings=settings,
-            ledger=open_ledger(settings),
+            ledger=ledger,
             arrival=arrival,
+            take=taking(partial(taken, ledger, arrival)),
             results=ResultsReader(places.results),
             keys=KnownKeys(keys),
             answers=AnswerStore(places.cases),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -13,6 +13,9 @@ from graphsvc.events.record import LabelRecord
 from graphsvc.ledger.base import Draft, Ledger, Outcome
 
 KNOWN_OTHERWISE = "This event_id is known with other content."
+MOST = 1_000
+Take = Callable[[bytes, bool], "Accepted"]
+"""Takes the body of a call, JSON or else lines, as `taken` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,27 @@ class Prepared(Struct, frozen=True, array_like=True):
     unknown_fields: int
 
 
+def batch(data: bytes, lines: bool, name: str) -> list[object]:
+    """The items of a body: one item, `{name: [...]}` of at most MOST, or NDJSON, whose lines stay bytes. Raises
+    Rejected."""
+    if lines:
+        return [line for line in data.split(b"\n") if line.strip()]
+    body = parse(data)
+    if not isinstance(body, dict):
+        raise Rejected("invalid", "Expected a JSON object.")
+    given = body.get(name) if name in body and "account_id" not in body else [body]
+    if not isinstance(given, list):
+        raise Rejected("invalid", "Expected an array.", f"/{name}")
+    if len(given) > MOST:
+        raise Rejected("too_many", f"A call takes at most {MOST} of these.", f"/{name}")
+    return given
+
+
+def taken(ledger: Ledger, arrival: Arrival, data: bytes, lines: bool) -> Accepted:
+    """Appends the events of a body."""
+    return accept(ledger, arrival, batch(data, lines, "events"))
+
+
 def accept(ledger: Ledger, arrival: Arrival, objects: Sequence[object]) -> Accepted:
     """Appends decoded JSON objects; what was accepted is on disk when this returns."""
     return append(ledger, prepare(arrival, objects))
@@ -77,9 +101,7 @@ def append(ledger: Ledger, prepared: Prepared) -> Accepted:
     """Appends prepared drafts. The same event_id with other content is rejected as a conflict."""
     done = ledger.append([placed.draft for placed in prepared.drafts])
     conflicts = tuple(
-        Rejection(
-            p.index, p.draft.record.event_id, "conflict", "This event_id is known with other content.", "/event_id"
-        )
+        Rejection(p.index, p.draft.record.event_id, "conflict", KNOWN_OTHERWISE, "/event_id")
         for p, outcome in zip(prepared.drafts, done.outcomes, strict=True)
         if outcome is Outcome.CONFLICT
     )

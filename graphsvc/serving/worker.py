@@ -6,8 +6,12 @@ threads in between. A request that comes in pieces holds no thread until it is w
 
 from __future__ import annotations
 
+import fcntl
+import os
 import selectors
 import socket
+import threading
+import time
 from functools import partial
 from typing import Any
 
@@ -16,6 +20,9 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from graphsvc.serving.plain import BODY_MOST, HEAD_MOST, head_of, may_be_plain
 
 BLOCK = HEAD_MOST + BODY_MOST
+BEAT_S = 0.5
+COURTESY = 5
+"""Events may wait a little where answers may not."""
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -24,14 +31,52 @@ class Connection(TConn):  # type: ignore[misc]
     early = b""
 
 
-class RiskFirst(ThreadWorker):  # type: ignore[misc]
-    """A connection without a request under way lies in `keepalived_conns`, ordered by the moment when it is closed."""
+class Process(ThreadWorker):  # type: ignore[misc]
+    """A connection without a request under way lies in `keepalived_conns`, ordered by the moment when it is closed.
+
+    `flask_app`: what it answers by; None in the process that takes events in, and answers nobody.
+    """
+
+    flask_app: Any = None
+    _intake_lock: int | None = None
+
+    def takes_in(self) -> bool:
+        """Whether this is to be the process that takes events in: nobody else is."""
+        lock = os.open(self.app.door.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        self._intake_lock = lock
+        return True
 
     def load_wsgi(self) -> None:
+        if self._intake_lock is not None:
+            return
         from graphsvc.serving.direct import Direct
 
         super().load_wsgi()
+        self.flask_app = self.wsgi
         self._direct = Direct(self.wsgi.extensions["graphsvc"])
+
+    def run(self) -> None:
+        if self._intake_lock is None:
+            super().run()
+        else:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        from graphsvc.serving.intake import open_intake
+
+        os.nice(COURTESY)
+        intake = open_intake(self.app.settings, self.app.door)
+        thread = threading.Thread(target=intake.serve_forever, name="intake", daemon=True)
+        thread.start()
+        while self.alive and self.is_parent_alive():
+            self.notify()
+            time.sleep(BEAT_S)
+        intake.shutdown()
 
     def accept(self, listener: Any) -> None:
         """Waits for the first request where it waits for later ones."""

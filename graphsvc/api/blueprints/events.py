@@ -9,12 +9,11 @@ import msgspec
 
 from graphsvc.api.answers import Receipt, receipt
 from graphsvc.api.idempotent import once
-from graphsvc.api.operation import JSON, NDJSON, Operation, one_or_many, operation
+from graphsvc.api.operation import JSON, NDJSON, Operation, body_and_form, operation
 from graphsvc.api.services import services
 from graphsvc.events.types import Event, Label
-from graphsvc.ledger.accept import accept_labels, append, prepare
+from graphsvc.ledger.accept import accept_labels, batch
 
-MOST = 1_000
 blueprint = flask.Blueprint("events", __name__)
 
 
@@ -47,7 +46,7 @@ def post_events() -> Any:
     parts = services()
 
     def act() -> Receipt:
-        done = append(parts.ledger, prepare(parts.arrival, one_or_many("events", MOST)))
+        done = parts.take(*body_and_form())
         parts.risk.observe(done.offset)
         return receipt(done)
 
@@ -71,4 +70,4 @@ def post_events() -> Any:
 )
 def post_labels() -> Any:
     """A label counts from its decided_at on; a later one of the same account and source replaces it."""
-    return receipt(accept_labels(services().ledger, one_or_many("labels", MOST)))
+    return receipt(accept_labels(services().ledger, batch(*body_and_form(), "labels")))
