@@ -22,7 +22,7 @@ from graphsvc.config import Settings
 from graphsvc.evaluation.figures import MethodFigures
 from graphsvc.events.record import LabelRecord
 from graphsvc.jobs.observe import Report, label_table, observed, quiet, sync_tables
-from graphsvc.jobs.train import LABELS_NEEDED, LOOKS
+from graphsvc.jobs.train import LABELS_NEEDED, LOOKS, refuse_protected
 from graphsvc.ledger import open_ledger
 from graphsvc.links import asking
 from graphsvc.links.tables import LinkTables
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gnn.judgement import Judgement
     from gnn.network import Network
     from gnn.targets import Example
+    from gnn.train import TrainConfig
     from graphsvc.evaluation.truth import Truth
 
 SHARE = 0.6
@@ -101,7 +102,7 @@ class Split:
 class Material:
     """What methods are fitted on and held to: `early` views up to `split_ms`, and `late` the view at the end, with all
     `labels` decided by then. `fold` gives each account's by its id, `judged` bool[N] the rows of `late` that count and
-    `truth` theirs."""
+    `truth` theirs; `attributes` are those of the caller's own that a model of the deployment sees."""
 
     split_ms: int
     early: tuple[LinkView, ...]
@@ -110,6 +111,7 @@ class Material:
     fold: dict[str, int]
     judged: Bools
     truth: Truth
+    attributes: tuple[str, ...] = ()
 
     def folds(self, view: LinkView) -> Longs:
         """int64[accounts of the view]."""
@@ -137,6 +139,7 @@ def ablations(settings: Settings, truth: Truth, end_ms: int, report: Report) -> 
 
 def material_of(settings: Settings, truth: Truth, end_ms: int, report: Report) -> Material:
     """The material of a data folder's log; `truth` as for `ablations`."""
+    refuse_protected(settings.attributes)
     with closing(open_ledger(settings)) as ledger:
         tables = LinkTables(settings.places.links)
         sync_tables(tables, ledger, report)
@@ -147,9 +150,8 @@ def material_of(settings: Settings, truth: Truth, end_ms: int, report: Report) -
     judged = truth.known & (late.accounts["created_ms"].to_numpy() > split_ms)
     fold = folds_of(truth.unit, truth.abusive, FOLDS, SEED)
     ids = late.accounts["account_id"].to_pylist()
-    return Material(
-        split_ms, early, late, labels, dict(zip(ids, fold.tolist(), strict=True)), judged, truth.rows(judged)
-    )
+    fold_of = dict(zip(ids, fold.tolist(), strict=True))
+    return Material(split_ms, early, late, labels, fold_of, judged, truth.rows(judged), settings.attributes)
 
 
 def folds_of(unit: Longs, abusive: Bools, folds: int, seed: int) -> Longs:
@@ -206,10 +208,23 @@ def network_at_end(variant: Variant, material: Material) -> Network:
 
 
 def _fitted(variant: Variant, material: Material, fold: int) -> Model:
-    from gnn.train import TrainConfig, train
+    from gnn.train import train
 
-    config = TrainConfig(seed=SEED, folds=2, steps=STEPS, evaluate_every=STEPS // 10, device="cpu")
-    return train(examples_of(variant, material, fold), config, quiet)
+    return train(examples_of(variant, material, fold), config_for(material), quiet)
+
+
+def config_for(material: Material) -> TrainConfig:
+    """How a model is fitted: with the attributes that one of the deployment has."""
+    from gnn.train import TrainConfig
+
+    return TrainConfig(
+        seed=SEED,
+        folds=2,
+        steps=STEPS,
+        evaluate_every=STEPS // 10,
+        device="cpu",
+        attributes=material.attributes,
+    )
 
 
 def examples_of(variant: Variant, material: Material, fold: int) -> list[Example]:

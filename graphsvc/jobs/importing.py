@@ -25,6 +25,7 @@ from graphsvc.events.mapping import TableMapping
 from graphsvc.events.record import LabelRecord
 from graphsvc.events.rows import Header, Rows, header_of, read_rows
 from graphsvc.events.tokens import Tokeniser, load_key
+from graphsvc.jobs.crew import end_with_parent
 from graphsvc.ledger import open_ledger
 from graphsvc.ledger.accept import KNOWN_OTHERWISE
 from graphsvc.ledger.base import Draft, Ledger, Outcome
@@ -291,6 +292,7 @@ _worker: list[tuple[Arrival, Mapper]] = []
 
 def _start_worker(settings: Settings, mapping: TableMapping, header: Header) -> None:
     """The garbage collector need not look again and again at what was there before the first row."""
+    end_with_parent()
     _worker.append(_ready(settings, mapping, header))
     gc.freeze()
 

@@ -19,6 +19,7 @@ from graphsvc.config import Settings
 from graphsvc.errors import BadInput
 from graphsvc.events.arrive import Arrival
 from graphsvc.events.read import Lines, read_lines
+from graphsvc.jobs.crew import end_with_parent
 from graphsvc.ledger import open_ledger
 from graphsvc.ledger.accept import Accepted, Prepared, Rejection, accept_labels, append, prepare
 from graphsvc.ledger.base import Ledger
@@ -181,6 +182,7 @@ _worker_arrival: list[Arrival] = []
 def _start_worker(settings: Settings) -> None:
     """The garbage collector need not look again and again at what was there before the first line: a fifth of the time
     otherwise."""
+    end_with_parent()
     _worker_arrival.append(Arrival(settings))
     gc.freeze()
 

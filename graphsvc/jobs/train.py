@@ -96,7 +96,7 @@ def train_on_ledger(
 ) -> tuple[str, Model]:
     """Trains on the labels decided by `as_of_ms`, registers the model (see jobs.models), and returns its version and
     the model. `forecast`: on what was decided after each look only (see gnn.forecast)."""
-    _refuse_protected(settings.attributes)
+    refuse_protected(settings.attributes)
     asked = {"from": "ledger", "as_of_ms": as_of_ms, "seed": seed, "forecast": forecast, "device": way.device}
     unfinished = Unfinished(settings.places, asked, way.anew, way.tell)
     if as_of_ms is None:
@@ -116,7 +116,8 @@ def train_on_ledger(
     return _train(settings, examples, config, report, way, unfinished, as_of_ms)
 
 
-def _refuse_protected(attributes: Sequence[str]) -> None:
+def refuse_protected(attributes: Sequence[str]) -> None:
+    """Raises BadUsage for the name of what is never a feature."""
     name = next((one for one in attributes if is_protected(one)), None)
     if name is not None:
         raise BadUsage(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from graphsvc.config import Settings, load_settings
+from graphsvc.errors import BadUsage
 from graphsvc.evaluation import split
 from graphsvc.evaluation.split import FOLDS, FULL, VARIANTS, ablations, examples_of, folds_of, levelled, material_of
 from graphsvc.evaluation.truth import Truth, read_truth
@@ -76,6 +77,14 @@ def test_nothing_of_the_held_out_fold_or_of_later_times_is_fitted_on(log: Log) -
             assert max(example.network.links["first_ms"].to_pylist()) <= material.split_ms
             decided = [*example.outcomes["decided_ms"].to_pylist(), *example.network.labels["decided_ms"].to_pylist()]
             assert all(at_ms <= material.split_ms for at_ms in decided)
+
+
+def test_models_are_fitted_with_the_deployments_attributes_and_never_with_protected_ones(log: Log) -> None:
+    settings, truth, end_ms = log
+    own = settings.model_copy(update={"attributes": ("plan_age",)})
+    assert split.config_for(material_of(own, truth, end_ms, quiet)).attributes == ("plan_age",)
+    with pytest.raises(BadUsage, match="where a person is from"):
+        material_of(settings.model_copy(update={"attributes": ("country",)}), truth, end_ms, quiet)
 
 
 def test_no_operator_is_fitted_on_by_the_model_that_judges_him(log: Log) -> None:

@@ -124,6 +124,27 @@ def test_kill_9_half_way_and_again_gives_the_same_state(settings: Settings, tmp_
     assert [r.event_id for r in records(settings)] == [f"m{i}" for i in range(40_000)]
 
 
+@pytest.mark.parametrize("way", ["ingest", "import"])
+def test_the_processes_that_help_end_with_the_command_however_it_ends(
+    settings: Settings, tmp_path: Path, way: str
+) -> None:
+    source = write(tmp_path / "e.ndjson", many(40_000))
+    if way == "import":
+        (tmp_path / "t.csv").write_text("who,at\n" + "".join(f"u{one},2026-07-01T12:00:00Z\n" for one in range(40_000)))
+        (tmp_path / "m.toml").write_text('version = 1\naccount = "who"\ntime = "at"\n[[event]]\ntype = "login"\n')
+    table = [str(tmp_path / "t.csv"), "--mapping", str(tmp_path / "m.toml")]
+    command = [sys.executable, "-m", "graphsvc", way, *(table if way == "import" else [source])]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ))
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if settings.places.ledger.exists() and open_ledger(settings).offset() >= 4_000:
+            break
+    process.kill()
+    # What it printed to is closed only when nobody has it open any more, its helpers included.
+    _, told = process.communicate(timeout=60)
+    assert 4_000 <= len(records(settings)) < 40_000, told.decode()
+
+
 def test_standard_input_and_the_summary_of_the_command(settings: Settings) -> None:
     text = json.dumps(LOGIN) + "\n" + json.dumps(LOGIN | {"extra": 1}) + "\n"
     command = [sys.executable, "-m", "graphsvc", "ingest", "-"]
