@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -91,8 +92,9 @@ def results_of(
     )
 
 
-def write_results(path: Path, results: Results) -> None:
-    """Puts the results of a run in the place of the last run's, at once; on disk when this returns.
+def write_results(path: Path, results: Results, before_shown: Callable[[], object] = lambda: None) -> None:
+    """Puts the results of a run in the place of the last run's, at once; on disk when this returns. `before_shown` is
+    called when they are written and not yet in that place.
 
     Its material is written before, under a name of its own; that of the run replaced stays for those who still read
     it, until the next run."""
@@ -106,6 +108,7 @@ def write_results(path: Path, results: Results) -> None:
         _write(unfinished, results)
         if material is not None:
             written.result()
+    before_shown()
     unfinished.replace(path)
     flush(path.parent)
     sweep(folder, {results.run.material, last})

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,9 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
 def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: Engine) -> Detection:
     places = settings.places.create()
     reader = ResultsReader(places.results)
-    with closing(open_ledger(settings)) as ledger:
+    # What a model is read with takes seconds to load: beside what needs one core at a time.
+    with closing(open_ledger(settings)) as ledger, ThreadPoolExecutor(1) as beside:
+        beside.submit(import_module, "gnn.predict")
         tables = LinkTables(places.links)
         sync_tables(tables, ledger, report)
         decisions = DecisionStore(places.cases)
@@ -77,8 +80,9 @@ def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: En
         results = _judge(settings, tables, observed, previous, published, report, engine)
     if published:
         report("writing", 0.95)
-        keep_for_answers(settings, observed.view, results)
-        write_results(places.results, results)
+        with ThreadPoolExecutor(1) as beside:
+            kept = beside.submit(keep_for_answers, settings, observed.view, results)
+            write_results(places.results, results, kept.result)
     report("done", 1.0)
     return Detection(results, published)
 

@@ -7,7 +7,6 @@ union-find (Tarjan 1975), in one pass over all windows.
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 
 import numba as nb
@@ -27,6 +26,8 @@ ADJACENT = 8
 """Windows at a chain's end that surely follow each other: older ones of a long chain are a sample."""
 NAMED_DAYS = 7
 """A running conversation is recognised on arrival by the requests of so many days: hand-overs take minutes."""
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+CHARACTERS = 11
 NONE = -1
 NAMES = pa.schema([("name", pa.string()), ("identifier", pa.int32()), ("org", pa.string())])
 
@@ -100,8 +101,8 @@ def add(database: Database, chained: pa.Table) -> None:
     known = pa.array(conversation != NONE)
     spoken = chained.select(["offset", "account", "occurred_ms"])
     database.register("spoken", spoken.append_column("conversation", pa.array(conversation)).filter(known))
-    ids = pa.array([conversation_id(one) for one in key.tolist()], pa.string())
-    database.register("conversation_name", pa.table({"conversation": np.arange(len(key), dtype=np.int32), "id": ids}))
+    numbers = np.arange(len(key), dtype=np.int32)
+    database.register("conversation_name", pa.table({"conversation": numbers, "id": conversation_ids(key)}))
     for query in (HELD, IN_ORG, SEEN_CONVERSATIONS):
         database.execute(query)
 
@@ -112,9 +113,27 @@ def named(database: Database, source: str = "identifiers") -> pa.Table:
     return database.table(NAMED.format(source=source)).cast(NAMES)
 
 
-def conversation_id(window: int) -> str:
-    """The id of the conversation whose earliest window has this key."""
-    return base64.urlsafe_b64encode(window.to_bytes(8, "little", signed=True)).rstrip(b"=").decode()
+def conversation_ids(window: Int64s) -> pa.Array:
+    """The id of each conversation whose earliest window has this key: its bytes in URL-safe base64 (RFC 4648), 11
+    characters."""
+    characters = _characters(window, np.frombuffer(ALPHABET, np.uint8))
+    ends = np.arange(len(window) + 1, dtype=np.int32) * CHARACTERS
+    return pa.Array.from_buffers(pa.string(), len(window), [None, pa.py_buffer(ends), pa.py_buffer(characters)])
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _characters(window: Int64s, alphabet: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    out = np.empty(CHARACTERS * window.size, np.uint8)
+    for row in range(window.size):
+        # The lowest byte comes first: it has the highest place in what is cut into characters of six bits.
+        left, turned = np.uint64(window[row]), np.uint64(0)
+        for _ in range(8):
+            turned = turned << np.uint64(8) | left & np.uint64(0xFF)
+            left >>= np.uint64(8)
+        for place in range(CHARACTERS):
+            out[CHARACTERS * row + place] = alphabet[turned >> np.uint64(58)]
+            turned <<= np.uint64(6)
+    return out
 
 
 def conversations_of(chains: Chains) -> tuple[Int32s, Int64s]:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from graphsvc.links.families import SAMPLE_MAX, SIGNATURE, Sketches, sketches_of
 from graphsvc.links.numbering import Numbering, folded
-from graphsvc.links.reading import Fresh
+from graphsvc.links.reading import Fresh, numbers
 
 Int64s = npt.NDArray[np.int64]
 
@@ -51,10 +51,11 @@ def sketches_in(fresh: Fresh, key: Int64s) -> Sketches:
     words = np.empty(len(key) * (SIGNATURE + SAMPLE_MAX), np.uint32)
     start, done = np.zeros(len(key) + 1, np.int64), 0
     for part in fresh.read("events", ("sketch_key", "sketch")) if len(key) else ():
-        told = part.filter(pc.is_valid(part["sketch_key"]))
-        number, first = np.unique(wanted.known(told["sketch_key"].to_numpy()), return_index=True)
-        new = first[number >= done]
-        found = sketches_of(told["sketch"].take(pa.array(new)))
+        told = np.flatnonzero(pc.is_valid(part["sketch_key"]).to_numpy())
+        key_of = numbers(part["sketch_key"])[told]
+        number, first = np.unique(wanted.known(key_of), return_index=True)
+        new = told[first[number >= done]]
+        found = sketches_of(part["sketch"].take(pa.array(new)))
         begin, end = start[done], start[done] + found.start[-1]
         if end > len(words):
             words = np.concatenate([words[:begin], np.empty(end, np.uint32)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from graphsvc.events.fingerprint import Fingerprinter
 from graphsvc.events.record import Record
 from graphsvc.events.types import Message
-from graphsvc.links.conversations import BRANCHES_MAX, HOLDERS_MAX, NONE, Chains, conversations_of
+from graphsvc.links.conversations import BRANCHES_MAX, HOLDERS_MAX, NONE, Chains, conversation_ids, conversations_of
 from graphsvc.links.pairs import pairs
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import GROUPS
@@ -178,3 +179,9 @@ def test_new_records_call_a_running_conversation_by_names_that_are_known(tmp_pat
     names = view(tmp_path / "w", [named]).names.to_pylist()
     assert [(one["name"], one["org"]) for one in names] == [("n1", "org"), ("n2", "org")]
     assert len({one["identifier"] for one in names}) == 1
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_ids_are_the_bytes_of_the_earliest_window(windows: list[int]) -> None:
+    plain = [base64.urlsafe_b64encode(one.to_bytes(8, "little", signed=True)).rstrip(b"=").decode() for one in windows]
+    assert conversation_ids(np.array(windows, np.int64)).to_pylist() == plain
