@@ -173,7 +173,8 @@ class Review(Part, frozen=True):
     """A review after the world's end, begun `days` after it: chance that a ring (`rings`) or a unit of innocents
     (`innocents`) is gone through, share of its `members` that get a label, of which `error` are wrong. Both sides are
     gone through alike: where rings were labelled three times as often, innocents that share a template or a network
-    with one were taken for its members by what learnt from it."""
+    with one were taken for its members by what learnt from it. No probability falls below the share of innocents that
+    are wrongly accused here, so that share is small."""
 
     days: Range = (2.0, 40.0)
     rings: Range = (0.9, 0.9)
@@ -181,7 +182,7 @@ class Review(Part, frozen=True):
     members: Range = (0.7, 1.0)
     attributed: float = 0.9
     kind_given: float = 0.9
-    error: float = 0.02
+    error: float = 0.005
 
 
 class Poison(Part, frozen=True):
