@@ -8,6 +8,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from graphsvc.ledger.base import Appended, Draft, Outcome, Stored, StoredLabel
 SCHEMA_VERSION = 1
 BUSY_MS = 30_000
 CACHE_KIB = 64_000
+TRY_AGAIN_S = 0.001
 LAST = "SELECT coalesce(max(offset), 0) FROM events"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
@@ -48,6 +50,7 @@ class SqliteLedger:
 
     def __init__(self, path: Path, busy_ms: int = BUSY_MS) -> None:
         self._lock = threading.Lock()
+        self._busy_ms = busy_ms
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Record).decode
         self._decode_label = msgspec.msgpack.Decoder(LabelRecord).decode
@@ -57,12 +60,12 @@ class SqliteLedger:
             raise _plain(error) from None
 
     def append(self, drafts: Sequence[Draft]) -> Appended:
-        with self._lock, _Transaction(self._connection) as cursor:
+        with self._lock, _Transaction(self._connection, self._busy_ms) as cursor:
             outcomes = tuple(self._append_one(cursor, draft) for draft in drafts)
             return Appended(outcomes, int(cursor.execute(LAST).fetchone()[0]))
 
     def append_labels(self, labels: Sequence[LabelRecord]) -> int:
-        with self._lock, _Transaction(self._connection) as cursor:
+        with self._lock, _Transaction(self._connection, self._busy_ms) as cursor:
             return sum(self._append_label(cursor, label) for label in labels)
 
     def read(self, after: int, limit: int) -> list[Stored]:
@@ -139,14 +142,29 @@ class SqliteLedger:
 class _Transaction:
     """Takes the write lock at once, commits with fsync, rolls back on any error."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, busy_ms: int) -> None:
+        self._connection, self._busy_ms = connection, busy_ms
 
     def __enter__(self) -> sqlite3.Cursor:
         try:
-            return self._connection.execute("BEGIN IMMEDIATE")
+            return self._begin()
         except sqlite3.Error as error:
             raise _plain(error) from None
+
+    def _begin(self) -> sqlite3.Cursor:
+        """SQLite itself tries again ever less often; against one who writes all the time that may be never."""
+        deadline_s = time.monotonic() + self._busy_ms / 1000
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    return self._connection.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() > deadline_s:
+                        raise
+                time.sleep(TRY_AGAIN_S)
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {self._busy_ms}")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:

@@ -13,9 +13,10 @@ from msgspec.structs import asdict
 from gnn.membership import FLAGGED
 from graphsvc.risk.answer import Carried, CarriedReason, Reason, Without
 from graphsvc.risk.index import Look
+from graphsvc.risk.judge import from_log_odds, log_odds
 from graphsvc.risk.keys import ABSENT
 from graphsvc.risk.reasons import MOST, placed_reasons
-from graphsvc.risk.score import Scorer, from_log_odds, log_odds, network_probability, with_label
+from graphsvc.risk.score import Scorer, network_probability, with_label
 
 Bools = npt.NDArray[np.bool_]
 

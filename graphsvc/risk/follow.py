@@ -24,7 +24,7 @@ from graphsvc.risk.labels import LabelBook
 from graphsvc.risk.score import Scorer, network_probabilities, stranger
 from graphsvc.risk.snapshot import Kept, Snapshots, Wanted
 
-BATCH_RECORDS = 100
+BATCH_RECORDS = 50
 """So many records are counted at a time, so that no answer waits long for its turn."""
 FAR_RECORDS = 2_000_000
 """An index whose base lies further back than this is made anew, from tables that are nearer: what came since takes
@@ -116,6 +116,9 @@ def count(index: Index, records: Sequence[Record], scorer: Scorer) -> None:
 
 def judge(index: Index, gained: Sequence[int], scorer: Scorer) -> None:
     """Raises accounts that gained links to what the head says of them now."""
+    if scorer.weights is not None:
+        index.judge(gained, scorer.weights)
+        return
     chances = network_probabilities([index.look(account) for account in gained], scorer)
     for account, chance in zip(gained, chances, strict=True):
         index.raise_probability(account, chance)

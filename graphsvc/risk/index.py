@@ -16,6 +16,7 @@ import numpy as np
 from graphsvc.events.record import Identifier, LabelRecord, Record
 from graphsvc.risk import kernels
 from graphsvc.risk.base import Base
+from graphsvc.risk.judge import Weights, judge_gained
 from graphsvc.risk.kernels import ABSENT, BAN, REINSTATE
 from graphsvc.risk.keys import account_key, account_keys, identifier_keys
 from graphsvc.risk.labels import LabelBook, Standing
@@ -91,6 +92,13 @@ class Index:
         with self.lock:
             over = self._with_room(Need(1, 0, 0, 0))
             kernels.raise_to(self.base.arrays, over, self.base.stranger, np.uint64(account), float(probability))
+
+    def judge(self, accounts: Sequence[int], weights: Weights) -> None:
+        """`raise_probability` of accounts to what the head says of them now."""
+        with self.lock:
+            over = self._with_room(Need(len(accounts), 0, 0, 0))
+            keys, groups = np.array(accounts, np.uint64), self._types.groups
+            judge_gained(self.base.arrays, over, self._types.arrays, groups, self.base.stranger, keys, weights)
 
     def look(self, account: int, identifiers: Sequence[Identifier] = ()) -> Look:
         """The account of this key with its identifiers and, besides, those given."""

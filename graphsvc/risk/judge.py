@@ -1,4 +1,6 @@
-"""The head's arithmetic for one account, compiled: what gnn.head reckons for many, in microseconds."""
+"""The head's arithmetic, compiled: what gnn.head reckons for many, for one account in microseconds; and for those that
+gained links in one call, with the look before it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from numba import njit
 
 from gnn.groups import MODEL_GROUPS, STRENGTH_CAP_BITS
 from gnn.head import HEAD_FEATURES, Head, SharedRows
+from graphsvc.risk.kernels import ABSENT, Array, BaseArrays, OverlayArrays, TypeArrays, look, raise_to
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -18,6 +21,7 @@ RISK_SUM, RISK_BEST, RISK_PEAK, ABUSIVE_SHARE, ABUSIVE_COUNT, LESS_BENIGN = rang
 TIE = GROUPS + 6
 TIE_SUM, OTHERS_LOG = TIE + GROUPS, TIE + GROUPS + 1
 CAP = np.float32(STRENGTH_CAP_BITS)
+CLIP = 1e-6
 
 
 class Weights(NamedTuple):
@@ -81,3 +85,56 @@ def _judge(
             total += (features[place] - weights.mean[place]) / weights.scale[place] * weights.w1[place, unit]
         logit += np.tanh(total) * weights.w2[unit]
     return float(1.0 / (1.0 + np.exp(-(logit * weights.calibration[0] + weights.calibration[1]))))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _of(rows: Array, groups: Ints, weights: Weights) -> float:
+    """Of rows of graphsvc.risk.kernels.SHARED; `groups` by the code of a type."""
+    group = np.empty(len(rows), np.int64)
+    for place in range(len(rows)):
+        group[place] = groups[rows[place].type]
+    told = _judge(
+        group, rows["bits"], rows["others"], rows["mean"], rows["highest"], rows["abusive"], rows["benign"], weights
+    )
+    return float(told)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def log_odds(probability: float) -> float:
+    """Of a probability, kept off 0 and 1."""
+    clipped = min(max(probability, CLIP), 1.0 - CLIP)
+    return float(np.log(clipped / (1.0 - clipped)))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def from_log_odds(logit: float) -> float:
+    """The probability of these log odds."""
+    return float(1.0 / (1.0 + np.exp(-logit)))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def moved(detected: float, then: float, now: float) -> float:
+    """What a detection said of an account, moved up by as much as what came since moves the head's own opinion."""
+    return float(from_log_odds(log_odds(detected) + max(log_odds(now) - log_odds(then), 0.0)))
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def judge_gained(
+    base: BaseArrays, over: OverlayArrays, types: TypeArrays, groups: Ints, stranger: float, accounts: Array,
+    weights: Weights,
+) -> None:  # fmt: skip
+    """Raises these accounts to what the head says of each by what was before any of them was raised."""
+    chances = np.empty(len(accounts), np.float64)
+    keys, codes = np.empty(0, np.uint64), np.empty(0, np.int16)
+    for place in range(len(accounts)):
+        found = look(base, over, types, stranger, accounts[place], keys, codes)
+        detected = np.nan if found.row == ABSENT else float(base.accounts[found.row].probability)
+        now = found.now if found.changed else found.then
+        if np.isnan(detected):
+            chances[place] = _of(now, groups, weights)
+        elif found.changed:
+            chances[place] = moved(detected, _of(found.then, groups, weights), _of(now, groups, weights))
+        else:
+            chances[place] = detected
+    for place in range(len(accounts)):
+        raise_to(base, over, stranger, accounts[place], chances[place])

@@ -142,17 +142,6 @@ class IndexKeeper:
                     index.raise_probability(account, probability)
                 return
 
-    def observe(self, offset: int) -> None:
-        """Counts records that were appended by others, up to this offset where it is near, else as soon as can be."""
-        for _ in range(10):
-            state = self.state
-            if not 0 < offset - state.index.offset <= 10 * BATCH_RECORDS or not state.built:
-                break
-            with self._following:
-                if state.index.offset < offset:
-                    self._count_next(state)
-        self._tail.wake()
-
     def _count_next(self, state: State) -> int:
         stored = self._ledger.read(state.index.offset, BATCH_RECORDS)
         self.seen.add(one.record.event_id for one in stored)

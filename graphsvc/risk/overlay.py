@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gnn.groups import group_index
 from graphsvc.links.weights import weight_of
 from graphsvc.risk.kernels import (
     ACCOUNTS,
@@ -40,6 +41,7 @@ class Types:
         prior = np.full(CODES_MOST + 1, weight_of(OWN).prior)
         special = np.zeros(3, np.int64)
         self.arrays = TypeArrays(special, prior)
+        self.groups = np.zeros(CODES_MOST + 1, np.int64)
         self._learn((*names, OWN, CONVERSATION, IN_ORG, ORG))
 
     def codes(self, names: list[str]) -> Array:
@@ -58,6 +60,7 @@ class Types:
                     code.setdefault(name, len(code))
             self.names = tuple(code)
             self.arrays.special[:] = [code[name] for name in (CONVERSATION, IN_ORG, ORG)]
+            self.groups[: len(code)] = [group_index(name) for name in code]
             self.arrays.prior[: len(code)] = [weight_of(name).prior for name in code]
             # Last: whoever has a code finds it in the arrays.
             self._code = code

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from graphsvc.events.record import Identifier, LabelRecord, Record
 from graphsvc.risk.base import empty_base
+from graphsvc.risk.follow import judge
 from graphsvc.risk.index import Index
 from graphsvc.risk.labels import LabelBook
 from graphsvc.risk.overlay import LEAST
@@ -21,7 +22,9 @@ def rehearse(scorer: Scorer) -> None:
     # More than an index begins with room for: it has to grow.
     many = [Record("", "login", f"c{place}", 1, 1, identifiers=shares) for place in range(LEAST)]
     for records in (some, many):
-        for account in index.apply(records)[:2]:
+        gained = index.apply(records)[:2]
+        judge(index, gained, scorer)
+        for account in gained:
             index.raise_probability(account, 0.9)
     index.apply_labels([LabelRecord("a", "benign", 1, "rehearsal")])
     network_probability(index.look(index.key("b"), shares), scorer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,14 +15,13 @@ from gnn.errors import ModelError
 from gnn.groups import MODEL_GROUPS, STRENGTH_CAP_BITS
 from gnn.head import Head, SharedRows, batch_features
 from graphsvc.risk.index import Look
-from graphsvc.risk.judge import Weights, judge, weights_of
+from graphsvc.risk.judge import Weights, judge, moved, weights_of
 
 Bools = npt.NDArray[np.bool_]
 
 CONFIRMED_ABUSIVE = 0.99
 CONFIRMED_BENIGN = 0.05
 RULE_STRANGER = 0.02
-_CLIP = 1e-6
 
 
 class Scorer(Protocol):
@@ -34,6 +32,10 @@ class Scorer(Protocol):
 
     @property
     def degraded(self) -> bool: ...
+
+    @property
+    def weights(self) -> Weights | None:
+        """For compiled code; None where it is not the head that scores."""
 
     def score(self, *accounts: SharedRows) -> list[float]:
         """One probability an account."""
@@ -50,7 +52,7 @@ class HeadScorer:
     degraded: bool = False
 
     @cached_property
-    def _weights(self) -> Weights:
+    def weights(self) -> Weights:
         return weights_of(self.head)
 
     @property
@@ -58,7 +60,7 @@ class HeadScorer:
         return self.head.version
 
     def score(self, *accounts: SharedRows) -> list[float]:
-        return [judge(rows, self._weights) for rows in accounts]
+        return [judge(rows, self.weights) for rows in accounts]
 
     def score_parts(self, rows: SharedRows, kept: Bools) -> list[float]:
         owner, place = np.nonzero(kept)
@@ -74,6 +76,7 @@ class RuleScorer:
 
     version: str = "rule-1"
     degraded: bool = True
+    weights: None = None
 
     def score(self, *accounts: SharedRows) -> list[float]:
         return [_rule(rows) for rows in accounts]
@@ -111,7 +114,7 @@ def network_probabilities(looks: Sequence[Look], scorer: Scorer) -> list[float]:
             out.append(look.detected)
         else:
             then, now = next(scores), next(scores)
-            out.append(from_log_odds(log_odds(look.detected) + max(log_odds(now) - log_odds(then), 0.0)))
+            out.append(moved(look.detected, then, now))
     return out
 
 
@@ -144,14 +147,3 @@ def _rule(rows: SharedRows) -> float:
 
 def _taken(rows: SharedRows, places: npt.NDArray[np.int64]) -> SharedRows:
     return SharedRows(*(getattr(rows, name)[places] for name in SharedRows.__dataclass_fields__))
-
-
-def log_odds(probability: float) -> float:
-    """Of a probability, kept off 0 and 1."""
-    clipped = min(max(probability, _CLIP), 1.0 - _CLIP)
-    return math.log(clipped / (1.0 - clipped))
-
-
-def from_log_odds(logit: float) -> float:
-    """The probability of these log odds."""
-    return 1.0 / (1.0 + math.exp(-logit))

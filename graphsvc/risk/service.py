@@ -158,9 +158,9 @@ class RiskService:
         """The lists that answers go by."""
         return self._decider.lists
 
-    def observe(self, drafts_offset: int) -> None:
-        """Counts records that were appended by others, up to this offset where it is near, else as soon as can be."""
-        self._keeper.observe(drafts_offset)
+    def news(self) -> None:
+        """Has what others appended counted now, rather than at the next look."""
+        self._keeper.wake()
 
     def _look(self, state: State, account_id: str) -> Look:
         look = state.index.look(state.index.key(account_id))

@@ -25,7 +25,7 @@ log = structlog.get_logger("risk")
 ROOM = 50_000
 """So many entries wait at most (some 100 MB)."""
 BATCH = 1_000
-WRITE_EVERY_S = 0.02
+WRITE_EVERY_S = 0.05
 """Answers of so long share one flush of the ledger."""
 RETRY_S = 0.25
 TAKE_OVER_S = 1.0

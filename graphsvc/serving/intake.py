@@ -34,12 +34,19 @@ class Elsewhere:
         try:
             answered = self._ask(Asked(data, lines))
         except OSError:
-            self._hang_up()
+            self.hang_up()
             return self._here(data, lines)
         if answered.failure is not None:
             raise answered.failure.error()
         assert answered.done is not None
         return answered.done
+
+    def hang_up(self) -> None:
+        """Closes this thread's connection; the next call opens another."""
+        known: socket.socket | None = getattr(self._of_thread, "connection", None)
+        if known is not None:
+            known.close()
+            self._of_thread.connection = None
 
     def _ask(self, asked: Asked) -> Answered:
         connection = self._connection()
@@ -58,10 +65,6 @@ class Elsewhere:
             known.connect(self._door)
             known.settimeout(ANSWER_S)
         return known
-
-    def _hang_up(self) -> None:
-        self._of_thread.connection.close()
-        self._of_thread.connection = None
 
 
 class Intake(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

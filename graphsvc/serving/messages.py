@@ -46,7 +46,11 @@ class Failure(Struct, frozen=True, array_like=True):
         if self.kind == Rejected.__name__:
             return Rejected(self.reason, self.message, self.pointer)
         known: type[GraphsvcError] | None = getattr(errors, self.kind, None) if self.kind else None
-        return RuntimeError("The other process failed.") if known is None else known(self.message, hint=self.hint)
+        if known is None:
+            return RuntimeError("The other process failed.")
+        if issubclass(known, BadInput):
+            return known(self.message, hint=self.hint, pointer=self.pointer)
+        return known(self.message, hint=self.hint)
 
 
 class Answered(Struct, frozen=True, array_like=True):

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from gnn.head import HEAD_FEATURES, Head, SharedRows
 from graphsvc.risk.carried import carried
 from graphsvc.risk.index import Look
+from graphsvc.risk.judge import log_odds
 from graphsvc.risk.keys import ABSENT
 from graphsvc.risk.labels import NEUTRAL, Standing
-from graphsvc.risk.score import HeadScorer, RuleScorer, Scorer, log_odds, network_probability
+from graphsvc.risk.score import HeadScorer, RuleScorer, Scorer, network_probability
 from graphsvc.risk.shared import NOTHING, Shared
 from tests.risk.conftest import Deployment
 

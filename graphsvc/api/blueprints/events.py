@@ -47,7 +47,7 @@ def post_events() -> Any:
 
     def act() -> Receipt:
         done = parts.take(*body_and_form())
-        parts.risk.observe(done.offset)
+        parts.risk.news()
         return receipt(done)
 
     return once(202, act)

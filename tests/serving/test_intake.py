@@ -1,0 +1,109 @@
+"""The process that takes events in: killed, absent, or refusing, it costs nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from graphsvc.config import load_settings
+from graphsvc.errors import BadInput, GraphsvcError, Locked
+from graphsvc.events.check import Rejected
+from graphsvc.ledger import open_ledger
+from graphsvc.ledger.accept import Accepted, Take
+from graphsvc.serving.intake import Elsewhere, Intake
+from graphsvc.serving.messages import Failure
+from tests.risk.conftest import wait_for
+from tests.serving.conftest import Small
+from tests.serving.test_worker import signup
+
+HERE = Accepted(1, 0, (), 7)
+THERE = Accepted(2, 1, (), 9)
+
+
+def here(data: bytes, lines: bool) -> Accepted:
+    return HERE
+
+
+@contextmanager
+def listening(door: Path, take: Take) -> Iterator[None]:
+    with Intake(door, take) as intake:
+        thread = threading.Thread(target=intake.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield
+        intake.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Elsewhere]:
+    made = Elsewhere(tmp_path / "door", here)
+    yield made
+    made.hang_up()
+
+
+def test_without_a_process_beside_it_each_takes_in_itself(elsewhere: Elsewhere) -> None:
+    assert elsewhere(b"{}", False) == HERE
+
+
+def test_with_one_that_one_does_and_who_comes_after_it_too(tmp_path: Path, elsewhere: Elsewhere) -> None:
+    given: list[tuple[bytes, bool]] = []
+
+    def there(data: bytes, lines: bool) -> Accepted:
+        given.append((data, lines))
+        return THERE
+
+    assert elsewhere(b"0", False) == HERE
+    with listening(tmp_path / "door", there):
+        assert [elsewhere(b"1", False), elsewhere(b"2" * 1_000_000, True)] == [THERE, THERE]
+    assert given == [(b"1", False), (b"2" * 1_000_000, True)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Rejected("too_many", "Too many.", "/events"),
+        Locked("The ledger is locked.", hint="Wait."),
+        BadInput("Wrong.", pointer="/a"),
+        GraphsvcError("The ledger file is damaged.", hint="Restore it."),
+    ],
+)
+def test_an_error_is_the_same_on_the_other_side(tmp_path: Path, elsewhere: Elsewhere, error: GraphsvcError) -> None:
+    def there(data: bytes, lines: bool) -> Accepted:
+        raise error
+
+    with listening(tmp_path / "door", there), pytest.raises(type(error)) as caught:
+        elsewhere(b"{}", False)
+    assert (str(caught.value), vars(caught.value)) == (str(error), vars(error))
+
+
+def test_a_defect_is_a_defect_and_tells_nothing(tmp_path: Path, elsewhere: Elsewhere) -> None:
+    def there(data: bytes, lines: bool) -> Accepted:
+        raise ValueError("a secret")
+
+    with listening(tmp_path / "door", there), pytest.raises(RuntimeError) as caught:
+        elsewhere(b"{}", False)
+    assert "secret" not in str(caught.value)
+
+
+def test_events_are_taken_while_it_is_killed_again_and_again(small: Small) -> None:
+    client, killed = small.api.client, []
+    ledger = open_ledger(load_settings(data=small.api.settings.places.root))
+    before = ledger.offset()
+
+    def post(number: int) -> httpx.Response:
+        return client.post("/v1/events", json={"events": [signup(f"k{number}-{place}") for place in range(20)]})
+
+    for turn in range(3):
+        for number in range(10 * turn, 10 * turn + 10):
+            if number % 10 == 3:
+                killed.append(small.kill_intake())
+            assert post(number).status_code == 202
+        wait_for(lambda: len(small.children()) == 3 and small.children()[-1] not in killed, 60.0)
+    assert ledger.offset() - before == 30 * 20
+    assert len(set(killed)) == 3
+    ledger.close()
