@@ -9,6 +9,10 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from graphsvc.links.prefetch import prefetch
+
+AHEAD = 12
+LINE_WORDS = 16
 SIGNATURE = 32
 SAMPLE_MAX = 64
 PROMPTS_MIN = 3
@@ -53,6 +57,7 @@ def repeated(words: UInt32s, begin: Int64s, sketch: Int32s, start: Int64s) -> UI
         slots = _slots(_entries(begin, sketch, start[account], start[account + 1]))
         needed = max(PROMPTS_MIN, int(np.sqrt(prompts)))
         for place in range(start[account], start[account + 1]):
+            _ask_ahead(words, begin, sketch, place)
             for at in range(begin[sketch[place]] + SIGNATURE, begin[sketch[place] + 1]):
                 slot = _slot(words[at], slots)
                 while owner[slot] == account and value[slot] != words[at]:
@@ -64,6 +69,15 @@ def repeated(words: UInt32s, begin: Int64s, sketch: Int32s, start: Int64s) -> UI
                     out[count] = words[at]
                     count += 1
     return out[:count]
+
+
+@nb.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]
+def _ask_ahead(words: UInt32s, begin: Int64s, sketch: Int32s, place: int) -> None:
+    """Sketches of an account lie anywhere: without asking ahead half the time would go into waiting for them."""
+    prefetch(begin, np.int64(sketch[min(place + 2 * AHEAD, sketch.size - 1)]))
+    soon = begin[sketch[min(place + AHEAD, sketch.size - 1)]] + SIGNATURE
+    for line in range(0, SAMPLE_MAX, LINE_WORDS):
+        prefetch(words, soon + line)
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -128,6 +142,7 @@ def askers(
         if start[account + 1] - start[account] < PROMPTS_MIN:
             continue
         for place in range(start[account], start[account + 1]):
+            _ask_ahead(words, begin, sketch, place)
             for at in range(begin[sketch[place]] + SIGNATURE, begin[sketch[place] + 1]):
                 found = _find(words[at], shingle, table, bits)
                 if found >= 0 and last[found] != account:
@@ -142,7 +157,9 @@ def company(
 ) -> UInt32s:
     """MinHash of the set of prompts that have each shingle: uint32[shingles, COMPANY]; `key` by sketch."""
     signature = np.full((shingle.size, COMPANY), np.uint32(0xFFFFFFFF), np.uint32)
-    for row in sketch:
+    for prompt in range(sketch.size):
+        _ask_ahead(words, begin, sketch, prompt)
+        row = sketch[prompt]
         for at in range(begin[row] + SIGNATURE, begin[row + 1]):
             found = _find(words[at], shingle, table, bits)
             if found >= 0:
@@ -196,6 +213,7 @@ def holders(
     prompts, frames = np.empty(1024, np.int64), np.empty(1024, np.int32)
     count = 0
     for place in range(sketch.size):
+        _ask_ahead(words, begin, sketch, place)
         row = sketch[place]
         begins, ends = begin[row] + SIGNATURE, begin[row + 1]
         known = 0

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.links import frame_kernels as kernels
+from graphsvc.links import frame_passes as passes
 from graphsvc.links.buckets import buckets, join, roots
 from graphsvc.links.engine import Database
 from graphsvc.links.families import Sketches, content_keys
@@ -85,11 +86,11 @@ def frames_of(sketches: Sketches, prompts: Prompts) -> Frames:
     text = (sketches.words, sketches.start, prompts.sketch)
     shingle, repeating = _repeated(text, prompts.start)
     table = kernels.table_of(shingle)
-    asking = kernels.askers(*text, prompts.start, *table, shingle)
+    asking = passes.askers(text, prompts.start, table, shingle)
     usual = repeating * kernels.USUAL >= asking
     shingle = shingle[usual]
     table = kernels.table_of(shingle)
-    grouped = grouped_by(shingle, kernels.company(*text, content_keys(sketches), *table, shingle))
+    grouped = grouped_by(shingle, passes.company(text, content_keys(sketches), table, shingle))
     return shown_among(text, prompts.start, *held_by(text, grouped), grouped)
 
 
@@ -114,15 +115,12 @@ def held_by(text: tuple[UInt32s, Int64s, Int32s], groups: Groups) -> tuple[Int64
     frame = np.repeat(np.arange(len(groups.first) - 1, dtype=np.int32), np.diff(groups.first))
     order = np.argsort(groups.named, kind="stable")
     table = kernels.table_of(groups.named[order])
-    held: tuple[Int64s, Int32s] = kernels.holders(
-        *text, *table, groups.named[order], frame[order], groups.named, groups.first
-    )
-    return held
+    return passes.holders(text, table, groups.named[order], frame[order], groups.named, groups.first)
 
 
 def _repeated(text: tuple[UInt32s, Int64s, Int32s], start: Int64s) -> tuple[UInt32s, Int64s]:
     """Shingles that at least two accounts repeat, ascending, and how many accounts do."""
-    shingle, count = np.unique(kernels.repeated(*text, start), return_counts=True)
+    shingle, count = np.unique(passes.repeated(text, start), return_counts=True)
     return shingle[count > 1], count[count > 1]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from graphsvc.links import frame_kernels as kernels
+from graphsvc.links import frame_passes as passes
 from graphsvc.links.families import Int32s, Int64s, UInt32s, UInt64s
 from graphsvc.links.frames import Frames, Groups, grouped_by, held_by, shown_among
 from graphsvc.links.state import Kept
@@ -75,7 +76,7 @@ def grown(before: Kept, kept: Kept, asked: Asked) -> tuple[Frames, Kept]:
 
 def _repeating(before: Kept, earlier: Asked, touched: Asked) -> tuple[UInt32s, Int64s]:
     """Shingles, ascending, and how many accounts repeat each."""
-    gone, come = kernels.repeated(*earlier.text, earlier.start), kernels.repeated(*touched.text, touched.start)
+    gone, come = passes.repeated(earlier.text, earlier.start), passes.repeated(touched.text, touched.start)
     shingle, row = np.unique(np.concatenate([before.repeated, gone, come]), return_inverse=True)
     sign = np.concatenate([before.repeating, np.full(len(gone), -1), np.full(len(come), 1)])
     count = np.zeros(len(shingle), np.int64)
@@ -96,7 +97,7 @@ def _asking(before: Kept, earlier: Asked, touched: Asked, asked: Asked, shingle:
 def _askers(asked: Asked, shingle: UInt32s) -> Int64s:
     count: Int64s = np.zeros(len(shingle), np.int64)
     if len(shingle):
-        count = kernels.askers(*asked.text, asked.start, *kernels.table_of(shingle), shingle)
+        count = passes.askers(asked.text, asked.start, kernels.table_of(shingle), shingle)
     return count
 
 
@@ -113,7 +114,7 @@ def _company(before: Kept, asked: Asked, new: Asked, content: UInt64s, shingle: 
 def _signature(asked: Asked, content: UInt64s, shingle: UInt32s) -> UInt32s:
     signature: UInt32s = np.empty((0, kernels.COMPANY), np.uint32)
     if len(shingle):
-        signature = kernels.company(*asked.text, content, *kernels.table_of(shingle), shingle)
+        signature = passes.company(asked.text, content, kernels.table_of(shingle), shingle)
     return signature
 
 

@@ -35,6 +35,7 @@ MADE_BY = (
     "counting",
     "families",
     "frame_kernels",
+    "frame_passes",
     "frames",
     "held",
     "keys",

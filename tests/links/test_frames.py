@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from graphsvc.events.fingerprint import Fingerprinter
 from graphsvc.events.record import Fingerprint, Record
 from graphsvc.links import frame_kernels as kernels
+from graphsvc.links import frame_passes as passes
 from graphsvc.links.families import families_of, sketches_of
 from graphsvc.links.frames import Frames, Prompts, frames_of
 from graphsvc.links.pairs import pairs
@@ -127,6 +128,27 @@ def test_shingles_repeated_and_known_agree_with_a_plain_count(seed: int, sizes: 
     asking = kernels.askers(*text, start, *kernels.table_of(shingle), shingle).tolist()
     known = plain_askers(accounts)
     assert asking == [known[value] for value in shingle.tolist()]
+
+
+@given(st.integers(0, 2**32), st.lists(st.integers(0, 9), max_size=6), st.integers(1, 4))
+@settings(max_examples=25, deadline=None)
+def test_passes_in_stretches_give_what_one_pass_gives(seed: int, sizes: list[int], stretches: int) -> None:
+    sketches = _sketches(alike_sketches(seed, sum(sizes)))
+    start = np.cumsum([0, *sizes])
+    text = (sketches.words, sketches.start, np.arange(start[-1], dtype=np.int32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passes, "THREADS", stretches)
+        repeated = passes.repeated(text, start)
+        assert repeated.tolist() == kernels.repeated(*text, start).tolist()
+        shingle = np.unique(sketches.words[:500:7])
+        table, key = kernels.table_of(shingle), np.arange(len(sketches.start), dtype=np.uint64)
+        asking = passes.askers(text, start, table, shingle)
+        assert asking.tolist() == kernels.askers(*text, start, *table, shingle).tolist()
+        company = passes.company(text, key, table, shingle)
+        assert company.tolist() == kernels.company(*text, key, *table, shingle).tolist()
+        groups = (np.zeros(len(shingle), np.int32), shingle, np.array([0, len(shingle)]))
+        held, plain = passes.holders(text, table, shingle, *groups), kernels.holders(*text, *table, shingle, *groups)
+        assert [one.tolist() for one in held] == [one.tolist() for one in plain]
 
 
 def test_a_frame_is_an_identifier_that_makes_pairs(tmp_path: Path) -> None:
