@@ -3,7 +3,8 @@
 `python -m tests.bench.risk --data FOLDER` starts `graphsvc serve` on a data folder and sends it signups, logins and
 payments at a fixed rate from a process of its own (tests.bench.load). `--ingest 2000` sends so many events a second to
 /v1/events besides, `--detect` runs `graphsvc worker` on the folder at the same time, `--saturate` raises the rate until
-the answers are late. The folder gains events, and a detection: give it a copy.
+the answers are late, `--visible` sends events and asks until all processes count them. The folder gains events, and a
+detection: give it a copy.
 
 `python -m tests.bench.risk --accounts 1000000` measures index and scoring without HTTP on a drawn network.
 """
@@ -40,6 +41,7 @@ from graphsvc.risk.keys import account_key
 from graphsvc.risk.labels import LabelBook
 from graphsvc.risk.score import HeadScorer, network_probability
 from tests.bench.load import Plan, plan_of
+from tests.bench.visible import Probe
 
 READY_WITHIN_S = 900.0
 WARM_S = 30.0
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("--no-record", action="store_true", help="assess only")
     parser.add_argument("--ingest", type=float, default=0.0, help="events a second at the same time")
     parser.add_argument("--detect", action="store_true", help="the worker detects at the same time")
+    parser.add_argument("--visible", action="store_true", help="how soon events count in all processes")
     parser.add_argument("--saturate", action="store_true", help="raise the rate until answers are late")
     parser.add_argument("--accounts", type=int, default=100_000, help="of the drawn network")
     options = parser.parse_args()
@@ -73,7 +76,8 @@ def main() -> None:
             stack.enter_context(worker(options.data))
         rates = RAMP if options.saturate else (options.rate,)
         for rate in rates:
-            line = load_with.measure(rate, options.seconds)
+            probe = Probe(served.port, load_with.plan.key) if options.visible else None
+            line = load_with.measure(rate, options.seconds) | (probe.stop() if probe is not None else {})
             print(json.dumps({"case": "risk", "detect": options.detect} | line), flush=True)
             if line.get("p99_ms", np.inf) > 10 * LATE_MS:
                 break

@@ -16,7 +16,6 @@ from graphsvc.events.check import Rejected
 from graphsvc.ledger import open_ledger
 from graphsvc.ledger.accept import Accepted, Take
 from graphsvc.serving.intake import Elsewhere, Intake
-from graphsvc.serving.messages import Failure
 from tests.risk.conftest import wait_for
 from tests.serving.conftest import Small
 from tests.serving.test_worker import signup
