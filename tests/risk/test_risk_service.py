@@ -156,7 +156,9 @@ def test_a_new_detection_is_picked_up(deployment: Deployment, risk: RiskService)
 
 
 def test_events_that_came_by_another_way_count(deployment: Deployment, risk: RiskService) -> None:
-    risk.observe(deployment.ingest([deployment.pays(account, "card") for account in RING]))
+    deployment.ingest([deployment.pays(account, "card") for account in RING])
+    risk.news()
+    wait_for(lambda: risk.lag == 0)
     assert deployment.assess(deployment.pays("new", "card")).reasons[0].shared_with == 8
     deployment.ingest([deployment.pays("late", "card")])
     wait_for(lambda: risk.lag == 0)

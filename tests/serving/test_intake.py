@@ -106,3 +106,21 @@ def test_events_are_taken_while_it_is_killed_again_and_again(small: Small) -> No
     assert ledger.offset() - before == 30 * 20
     assert len(set(killed)) == 3
     ledger.close()
+
+
+def test_too_many_batches_at_once_are_sent_away_and_risk_goes_on(small: Small) -> None:
+    many = {"events": [signup(f"crowd {place}") for place in range(1_000)]}
+    statuses: list[tuple[int, bool]] = []
+
+    def post() -> None:
+        answer = httpx.post(f"{small.api.url}/v1/events", json=many, headers=small.api.client.headers, timeout=60)
+        statuses.append((answer.status_code, "retry-after" in answer.headers))
+
+    threads = [threading.Thread(target=post) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    asked = 0
+    while any(thread.is_alive() for thread in threads) or not asked:
+        assert small.api.client.post("/v1/risk", json={"event": signup("calm"), "record": False}).status_code == 200
+        asked += 1
+    assert set(statuses) == {(202, False), (429, True)}
