@@ -23,8 +23,8 @@ SOURCE = "outcome"
 LABELS = (Outcome.ABUSIVE, Outcome.BENIGN)
 BUSY_MS = 1_000
 """So long a label waits for another process that writes to the ledger; then the caller is asked to come again."""
-WRITTEN_WITHIN_S, LOOK_EVERY_S = 0.25, 0.01
-"""So soon what another process answered is in the databases, where nothing holds it up: it writes every 20 ms, and
+WRITTEN_WITHIN_S, LOOK_EVERY_S = 0.5, 0.01
+"""So soon what another process answered is in the databases, where nothing holds it up: it writes every 50 ms, and
 flushes; and so often it is looked for until then."""
 ASSESSMENT = re.compile(r"as_[0-9a-f]{24}")
 OUTCOMES = Counter("graphsvc_risk_outcomes_total", "Outcomes told", ["outcome", "contradicts"])
