@@ -17,7 +17,7 @@ from graphsvc.events.fingerprint import Fingerprinter
 from graphsvc.events.record import Fingerprint, Record
 from graphsvc.links import frame_kernels as kernels
 from graphsvc.links import frame_passes as passes
-from graphsvc.links.families import families_of, sketches_of
+from graphsvc.links.families import Sketches, families_of, sketches_of
 from graphsvc.links.frames import Frames, Prompts, frames_of
 from graphsvc.links.pairs import pairs
 from tests.links.plain_prompts import alike_sketches, plain_askers, plain_repeated
@@ -197,5 +197,5 @@ def _found(accounts: list[list[str]]) -> Frames:
     return frames_of(sketches, Prompts(start, np.arange(start[-1], dtype=np.int32)))
 
 
-def _sketches(sketches: list[bytes]):
+def _sketches(sketches: list[bytes]) -> Sketches:
     return sketches_of(pa.chunked_array([sketches], pa.binary()))
