@@ -25,7 +25,7 @@ from gnn.groups import group_index
 from gnn.head import Head, SharedRows, batch_features
 from gnn.labels import Known, standing
 from gnn.registry import SHIPPED
-from graphsvc.config import Settings
+from graphsvc.config import load_settings
 from graphsvc.events.arrive import Arrival
 from graphsvc.events.record import LabelRecord, Record
 from graphsvc.jobs.observe import label_table
@@ -54,7 +54,7 @@ LEARNT_BY_DETECTION = ("prompt_family", "prompt_frame")
 WITHIN = 1e-4
 CLIP = 1e-6
 """So far probabilities are kept off 0 and 1, whose odds are no number."""
-JOINING_SEED, SKIPPING_SEED = 1, 2
+JOINING_SEED, SKIPPING_SEED = 1, 3
 ANSWER = "Nobody else was told this in these very words: it begins with {0} and goes on for a while yet. " * 2
 
 
@@ -295,26 +295,27 @@ def held_equal(index: Index, offline: Offline, where: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_online_score_is_the_offline_one(seed: int, settings: Settings, tmp_path: Path) -> None:
-    walked(seed, settings, tmp_path)
+def test_the_online_score_is_the_offline_one(seed: int, tmp_path: Path) -> None:
+    walked(seed, tmp_path)
 
 
 @pytest.mark.xfail(
     reason="An account that comes to its organisation after it went on with a colleague's conversation", strict=False
 )
-def test_who_joins_an_organisation_later(settings: Settings, tmp_path: Path) -> None:
-    walked(JOINING_SEED, settings, tmp_path, joining=True)
+def test_who_joins_an_organisation_later(tmp_path: Path) -> None:
+    walked(JOINING_SEED, tmp_path, joining=True)
 
 
 @pytest.mark.xfail(
     reason="A conversation of which requests were not told is known by its names for the last one only", strict=False
 )
-def test_conversations_of_which_requests_are_missing(settings: Settings, tmp_path: Path) -> None:
-    walked(SKIPPING_SEED, settings, tmp_path, skipping=True)
+def test_conversations_of_which_requests_are_missing(tmp_path: Path) -> None:
+    walked(SKIPPING_SEED, tmp_path, skipping=True)
 
 
-def walked(seed: int, settings: Settings, tmp_path: Path, *, joining: bool = False, skipping: bool = False) -> None:
+def walked(seed: int, tmp_path: Path, *, joining: bool = False, skipping: bool = False) -> None:
     rng = random.Random(seed)
+    settings = load_settings(data=tmp_path / "data", neo4j_uri="off", token_key=f"{seed:064x}")
     walk, offline = Walk(rng, Arrival(settings), joining, skipping), Offline(tmp_path / "views")
     probability = {account: rng.random() ** 3 for account in ACCOUNTS}
     with closing(SqliteLedger(tmp_path / "ledger.sqlite")) as ledger:
