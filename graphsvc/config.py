@@ -113,6 +113,11 @@ class Places:
         return self.root / "cases.sqlite"
 
     @property
+    def under_way(self) -> Path:
+        """Locks of requests that are being answered."""
+        return self.root / "under-way.lock"
+
+    @property
     def policy(self) -> Path:
         """The deployment's own policy of risk answers, where it has one (docs/policy.md)."""
         return self.root / "policy.toml"

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import flask
 import msgspec
 
 from graphsvc.api.services import services
 from graphsvc.cases.idempotency import Answer
-from graphsvc.errors import BadInput, Unavailable, UnderWay
+from graphsvc.errors import BadInput, Unavailable
 
 KEY_MAX = 255
-_lock = threading.Lock()
-_under_way: set[str] = set()
 
 
 def once(status: int, act: Callable[[], msgspec.Struct]) -> flask.Response:
@@ -29,7 +25,7 @@ def once(status: int, act: Callable[[], msgspec.Struct]) -> flask.Response:
         return _response(Answer(status, msgspec.json.encode(act())))
     if not 1 <= len(key) <= KEY_MAX:
         raise BadInput(f"An Idempotency-Key has 1 to {KEY_MAX} characters.")
-    with _alone(f"{flask.g.caller} {key}"):
+    with services().alone.enter(f"{flask.g.caller} {key}"):
         return _response(_remembered(key, status, act))
 
 
@@ -43,20 +39,6 @@ def _remembered(key: str, status: int, act: Callable[[], msgspec.Struct]) -> Ans
         with contextlib.suppress(Unavailable):
             store.keep(flask.g.caller, key, request, known)
     return known
-
-
-@contextmanager
-def _alone(key: str) -> Iterator[None]:
-    """Raises UnderWay while another request with the same key is being answered."""
-    with _lock:
-        if key in _under_way:
-            raise UnderWay("A request with this Idempotency-Key is being answered.", hint="Try again in a moment.")
-        _under_way.add(key)
-    try:
-        yield
-    finally:
-        with _lock:
-            _under_way.discard(key)
 
 
 def _response(answer: Answer) -> flask.Response:

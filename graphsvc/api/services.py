@@ -11,6 +11,7 @@ import flask
 import neo4j
 
 from graphsvc.api.admission import Admission
+from graphsvc.api.alone import Alone
 from graphsvc.api.known import KnownKeys
 from graphsvc.cases.decisions import DecisionStore
 from graphsvc.cases.idempotency import AnswerStore
@@ -67,6 +68,7 @@ class Services:
     results: ResultsReader
     keys: KnownKeys
     answers: AnswerStore
+    alone: Alone
     decisions: DecisionReader
     risk: RiskService
     admission: Admission
@@ -88,6 +90,7 @@ class Services:
             results=ResultsReader(places.results),
             keys=KnownKeys(keys),
             answers=AnswerStore(places.cases),
+            alone=Alone(places.under_way),
             decisions=DecisionReader(DecisionStore(places.cases), keys),
             risk=risk,
             admission=Admission(lambda: risk.overloaded),
@@ -97,6 +100,7 @@ class Services:
     def close(self) -> None:
         self.risk.stop()
         self.graph.close()
+        self.alone.close()
         self.ledger.close()
 
 
