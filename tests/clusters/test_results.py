@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,24 @@ def test_what_was_written_is_read(reader: ResultsReader, detected: Detected) -> 
     assert ids.tolist() == detected.account_ids == [one.account_id for one in reader.accounts()]
     assert probabilities.dtype == np.float32
     assert reader.account("student000").cluster_id is None
+
+
+def test_what_must_be_there_before_results_are_shown_keeps_them_back(
+    reader: ResultsReader, detected: Detected, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    path = tmp_path / "results.sqlite"
+
+    def look() -> None:
+        seen.append(reader.run().ledger_offset)
+        raise BadInput("Not ready.")
+
+    later = replace(_results(detected, None), run=Run(START_MS, 100, "m1", START_MS + 5))
+    with pytest.raises(BadInput):
+        write_results(path, later, look)
+    assert seen == [reader.run().ledger_offset] == [99]
+    write_results(path, later)
+    assert reader.run().ledger_offset == 100
 
 
 def test_what_is_not_there_is_not_found(reader: ResultsReader) -> None:
