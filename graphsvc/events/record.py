@@ -101,3 +101,9 @@ class LabelRecord(Struct, frozen=True, array_like=True, gc=False):
     operator_id: str | None = None
     confidence: float = 1.0
     received_ms: int = 0
+
+    @property
+    def order(self) -> tuple[int, str, str, str, float]:
+        """Of one account and source the label that comes last by this is in force: by the moment of its decision, ties
+        by content, so that the order of arrival says nothing."""
+        return self.decided_ms, self.verdict, self.kind or "", self.operator_id or "", self.confidence

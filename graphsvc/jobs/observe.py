@@ -136,7 +136,7 @@ def view_of(network: Network) -> LinkView:
 
 def label_table(view: LinkView, labels: Sequence[LabelRecord]) -> pa.Table:
     """Labels of the accounts in view, as the model reads them; of one account and source the later one counts."""
-    latest = {(label.account_id, label.source): label for label in sorted(labels, key=_decided)}
+    latest = {(label.account_id, label.source): label for label in sorted(labels, key=lambda label: label.order)}
     rows = list(latest.values())
     position = pc.index_in(
         pa.array([label.account_id for label in rows], pa.string()), value_set=view.accounts["account_id"]
@@ -155,8 +155,3 @@ def label_table(view: LinkView, labels: Sequence[LabelRecord]) -> pa.Table:
     )
     known = table.filter(pc.is_valid(table["account"]))
     return known.sort_by([("account", "ascending"), ("source", "ascending")])
-
-
-def _decided(label: LabelRecord) -> tuple[int, str, str, str, float]:
-    """Order by time of decision; ties by content, so that the order of arrival carries nothing."""
-    return label.decided_ms, label.verdict, label.kind or "", label.operator_id or "", label.confidence

@@ -35,12 +35,14 @@ NEUTRAL = Standing()
 
 
 class _Decision(NamedTuple):
-    """Orders as labels prevail over each other: by confidence, of equals the one decided last."""
+    """Orders as labels prevail over each other: by confidence, of equals the one decided last. `order`: that of the
+    label among those of its source."""
 
     confidence: float
     decided_ms: int
     source: str
     abusive: bool
+    order: tuple[int, str, str, str, float]
 
 
 class LabelBook:
@@ -72,9 +74,9 @@ class LabelBook:
 
     def _add(self, label: LabelRecord) -> int:
         key = account_key(label.account_id, self.seed)
-        decision = _Decision(label.confidence, label.decided_ms, label.source, label.verdict == "abusive")
+        decision = _Decision(label.confidence, label.decided_ms, label.source, label.verdict == "abusive", label.order)
         by_source = self._decisions.setdefault(key, {})
         known = by_source.get(label.source)
-        if known is None or known.decided_ms <= label.decided_ms:
+        if known is None or known.order <= label.order:
             by_source[label.source] = decision
         return key
