@@ -36,7 +36,7 @@ INFERRED_SHARE = 1.05
 """Evidence that ties an unlabelled member of an abusive cluster to an account known as abusive for it to count as
 abusive too, in parts of the bits that single out one account of all, which is the most that one shared thing can tell.
 Innocents lie in rings' clusters by one template or one network, which is worth less: of the members below, on simulated
-worlds, five of six were innocent, of those above one in twelve."""
+worlds, five of six were innocent, of those above about one in ten."""
 INFERRED_CONFIDENCE = 0.8
 """How far such a member counts as abusive; a known one counts as far as its label is sure, about as much."""
 
