@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -65,9 +64,7 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
 def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: Engine) -> Detection:
     places = settings.places.create()
     reader = ResultsReader(places.results)
-    # What a model is read with takes seconds to load: beside what needs one core at a time.
-    with closing(open_ledger(settings)) as ledger, ThreadPoolExecutor(1) as beside:
-        beside.submit(import_module, "gnn.predict")
+    with closing(open_ledger(settings)) as ledger:
         tables = LinkTables(places.links)
         sync_tables(tables, ledger, report)
         decisions = DecisionStore(places.cases)
