@@ -24,7 +24,7 @@ from graphsvc.risk.labels import LabelBook
 from graphsvc.risk.score import Scorer, network_probabilities, stranger
 from graphsvc.risk.snapshot import Kept, Snapshots, Wanted
 
-BATCH_RECORDS = 50
+BATCH_RECORDS = 25
 """So many records are counted at a time, so that no answer waits long for its turn."""
 FAR_RECORDS = 2_000_000
 """An index whose base lies further back than this is made anew, from tables that are nearer: what came since takes

@@ -158,8 +158,11 @@ class IndexKeeper:
         if not state.built:
             return
         while not self._tail.stopping and self.state is state:
+            started_s = time.perf_counter()
             with self._following:
                 taken = self._count_next(state)
+            # As long a pause: where much came at once, answers would else get a turn only now and then.
+            self._tail.rest(time.perf_counter() - started_s)
             if taken < BATCH_RECORDS:
                 self._caught_up_s = time.monotonic()
                 break

@@ -71,6 +71,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "timeout": 60,
             "graceful_timeout": 10,
             "loglevel": "warning",
+            # Each turn of a loop touches a file there: on a disk that turn may wait for what others write.
+            "worker_tmp_dir": str(self.folder),
             # The kernel spreads callers over several doors evenly; through a common one nearly all come to the process
             # that is quickest to open.
             "reuse_port": True,

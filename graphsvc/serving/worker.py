@@ -21,7 +21,7 @@ from graphsvc.serving.plain import BODY_MOST, HEAD_MOST, head_of, may_be_plain
 
 BLOCK = HEAD_MOST + BODY_MOST
 BEAT_S = 0.5
-COURTESY = 5
+COURTESY = 10
 """Events may wait a little where answers may not."""
 
 
