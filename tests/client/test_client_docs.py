@@ -18,7 +18,9 @@ def test_the_examples_run(api: Served) -> None:
     examples = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     assert len(examples) == 3
     script = "\n".join(examples).replace("budget_s=0.05", "budget_s=20.0").replace("budget_s=1.0", "budget_s=20.0")
-    script += "\nassert answer.answered and sent.accepted + sent.duplicates == 3 and all(one.answered for one in answers)"
+    script += (
+        "\nassert answer.answered and sent.accepted + sent.duplicates == 3 and all(one.answered for one in answers)"
+    )
     environment = {**os.environ, "GRAPHSVC_URL": api.url, "GRAPHSVC_KEY": key_of(api)}
     done = subprocess.run([sys.executable, "-W", "error", "-c", script], env=environment, timeout=120)
     assert done.returncode == 0
