@@ -5,6 +5,8 @@ call happens as one, so that a look never sees half of what another thread count
 each by its own side, `counting` takes records in and `looking` answers.
 """
 
+# Tells Numba when machine code is stale, before anything here is compiled.
+import gnn  # noqa: F401
 from graphsvc.risk.kernels.counting import apply
 from graphsvc.risk.kernels.layout import (
     ABSENT,
