@@ -197,7 +197,7 @@ def test_paths_queries_and_headers_are_not_repeated(client: _Client, capfd: pyte
         f"/v1/{MARK}",
         f"/v1/clusters/{MARK}",
         f"/v1/clusters/{MARK}/evidence?max_bonds={MARK}",
-        f"/v1/accounts/{MARK}",
+        f"/v1/accounts/never-{MARK}",
         f"/v1/clusters?cursor={MARK}&sort={MARK}",
         f"/v1/clusters?sort=size&cursor={MARK}",
         f"/v1/lists/watch/entries?as_of={MARK}",
