@@ -195,6 +195,10 @@ def test_detection_with_spark_is_detection_with_duckdb(settings: Settings, tmp_p
 
 def _ends_at_once(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """A Java that does nothing."""
+    from pyspark import SparkContext
+
+    # The one that tests here share may be up or not: which of them ran before is nobody's promise.
+    monkeypatch.setattr(SparkContext, "_active_spark_context", None)
     (home / "bin").mkdir()
     (home / "bin" / "java").write_text("#!/bin/sh\nexit 3\n")
     (home / "bin" / "java").chmod(0o700)
