@@ -67,12 +67,13 @@ def get_entries(name: str) -> ListEntryPage:
     given = query(EntriesQuery)
     if given.as_of is not None and given.state == "all":
         raise BadInput("Ask either for a moment or for all there ever were.", pointer="/as_of")
-    at_ms = None if given.state == "all" else _now_ms() if given.as_of is None else epoch_ms(given.as_of)
+    now_ms = _now_ms()
+    at_ms = None if given.state == "all" else now_ms if given.as_of is None else epoch_ms(given.as_of)
     wanted = Wanted(list_name(name), target_of(given.account_id, given.identifier), at_ms)
     before = None if given.cursor is None else _position(given.cursor)
     found = services().risk.lists.store.find(wanted, given.limit + 1, before)
     shown = found[: given.limit]
-    return ListEntryPage(_answers(shown), _cursor(shown[-1]) if len(found) > given.limit else None)
+    return ListEntryPage(_answers(shown, now_ms), _cursor(shown[-1]) if len(found) > given.limit else None)
 
 
 @operation(
@@ -108,7 +109,7 @@ def post_entry(name: str) -> Any:
     ),
 )
 def delete_entry(name: str, entry_id: str) -> Any:
-    return once(200, lambda: _remove(list_name(name), entry_id))
+    return once(200, lambda: _remove(list_name(name), entry_id, _now_ms()))
 
 
 @operation(
@@ -131,10 +132,11 @@ def delete_target(name: str) -> Any:
         raise BadInput("Say which: account_id, or identifier as type:id.", pointer="/account_id")
 
     def act() -> ListEntry:
-        found = services().risk.lists.store.find(Wanted(list_name(name), target, _now_ms()), 1)
+        now_ms = _now_ms()
+        found = services().risk.lists.store.find(Wanted(list_name(name), target, now_ms), 1)
         if not found:
             raise NotFound("No entry of that account or identifier counts on this list now.")
-        return _remove(found[0].list, found[0].id)
+        return _remove(found[0].list, found[0].id, now_ms)
 
     return once(200, act)
 
@@ -144,22 +146,22 @@ def _add(name: ListName, body: object) -> ListEntry:
     given = read(body, parts.arrival, now_ms)
     lists = parts.risk.lists
     made = lists.store.add(name, given.target, given.reason, flask.g.caller, now_ms, given.expires_ms)
-    return _taken_up(made)
+    return _taken_up(made, now_ms)
 
 
-def _remove(name: ListName, entry_id: str) -> ListEntry:
-    return _taken_up(services().risk.lists.store.remove(name, entry_id, flask.g.caller, _now_ms()))
+def _remove(name: ListName, entry_id: str, now_ms: int) -> ListEntry:
+    return _taken_up(services().risk.lists.store.remove(name, entry_id, flask.g.caller, now_ms), now_ms)
 
 
-def _taken_up(entry: Entry) -> ListEntry:
+def _taken_up(entry: Entry, now_ms: int) -> ListEntry:
     """Answers of this process follow at once; where they cannot, the next round of each process makes them."""
     with contextlib.suppress(Unavailable):
         services().risk.lists.refresh()
-    return _answers([entry])[0]
+    return _answers([entry], now_ms)[0]
 
 
-def _answers(entries: list[Entry]) -> list[ListEntry]:
-    names, now_ms = {key.id: key.name for key in services().keys.list()}, _now_ms()
+def _answers(entries: list[Entry], now_ms: int) -> list[ListEntry]:
+    names = {key.id: key.name for key in services().keys.list()}
     return [answer(entry, names, now_ms) for entry in entries]
 
 
