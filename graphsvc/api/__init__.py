@@ -15,18 +15,23 @@ from graphsvc.cases.links import LinkStore
 from graphsvc.config import Settings
 from graphsvc.jobs import drift
 from graphsvc.ledger.accept import Take
+from graphsvc.ledger.base import Appends
 
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings, taking: Callable[[Take], Take] = lambda here: here) -> flask.Flask:
+def create_app(
+    settings: Settings,
+    taking: Callable[[Take], Take] = lambda here: here,
+    appending: Callable[[Appends], Appends] = lambda here: here,
+) -> flask.Flask:
     """The app over the data folder of these settings; its background threads run until its services are closed.
-    `taking` may give events to another process to take in."""
+    `taking` may give events to another process to take in, `appending` those that were answered."""
     init_logs()
     app = flask.Flask("graphsvc.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.strict_slashes = False
-    parts = Services.of(settings, taking)
+    parts = Services.of(settings, taking, appending)
     app.extensions["graphsvc"] = parts
     problems.init_app(app)
     traffic.init_app(app)

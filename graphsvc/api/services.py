@@ -25,6 +25,7 @@ from graphsvc.graph.connection import connect, driver
 from graphsvc.graph.store import GraphStore
 from graphsvc.ledger import SqliteLedger, open_ledger
 from graphsvc.ledger.accept import Take, taken
+from graphsvc.ledger.base import Appends
 from graphsvc.risk import RiskService
 
 
@@ -75,12 +76,15 @@ class Services:
     graph: GraphAccess = field(repr=False)
 
     @staticmethod
-    def of(settings: Settings, taking: Callable[[Take], Take]) -> Services:
-        """`taking`: who takes events in, where it is not this process itself; that one does when nobody else can."""
+    def of(
+        settings: Settings, taking: Callable[[Take], Take], appending: Callable[[Appends], Appends] = lambda here: here
+    ) -> Services:
+        """`taking`: who takes events in, and `appending`: who writes those answered to the ledger, where it is not this
+        process itself; that one does when nobody else can."""
         places = settings.places.create()
         arrival = Arrival(settings)
         graph, keys = GraphAccess(settings), KeyStore(places.cases)
-        risk = RiskService(settings, arrival, lambda: places.active_model, graph.alive)
+        risk = RiskService(settings, arrival, lambda: places.active_model, graph.alive, appending)
         ledger = open_ledger(settings)
         return Services(
             settings=settings,

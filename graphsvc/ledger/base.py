@@ -49,10 +49,12 @@ class StoredLabel:
     label: LabelRecord
 
 
-class Ledger(Protocol):
+class Appends(Protocol):
     def append(self, drafts: Sequence[Draft]) -> Appended:
         """Appends what is new, in one transaction that is on disk when this returns."""
 
+
+class Ledger(Appends, Protocol):
     def append_labels(self, labels: Sequence[LabelRecord]) -> int:
         """Appends the labels that are new (the same label again changes nothing). Returns how many were new."""
 

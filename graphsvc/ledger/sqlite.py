@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
-from graphsvc.errors import GraphsvcError, Locked, Unavailable
+from graphsvc.errors import GraphsvcError, Unavailable
 from graphsvc.events.record import LabelRecord, Record
 from graphsvc.ledger.base import Appended, Draft, Outcome, Stored, StoredLabel
+from graphsvc.ledger.together import Together, Waiting, locked
 
 SCHEMA_VERSION = 1
 BUSY_MS = 30_000
@@ -45,12 +46,13 @@ CREATE INDEX IF NOT EXISTS label_account ON labels (account_id);
 class SqliteLedger:
     """One connection for one thread at a time; a lock orders the threads, SQLite orders the processes.
 
-    A call waits `busy_ms` for another process that writes, and then raises Locked.
+    A call waits `busy_ms` for others that write, and then raises Locked.
     """
 
     def __init__(self, path: Path, busy_ms: int = BUSY_MS) -> None:
         self._lock = threading.Lock()
         self._busy_ms = busy_ms
+        self._together = Together(self._lock, self._append_all)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Record).decode
         self._decode_label = msgspec.msgpack.Decoder(LabelRecord).decode
@@ -59,13 +61,13 @@ class SqliteLedger:
         except sqlite3.Error as error:
             raise _plain(error) from None
 
-    def append(self, drafts: Sequence[Draft]) -> Appended:
-        with self._lock, _Transaction(self._connection, self._busy_ms) as cursor:
-            outcomes = tuple(self._append_one(cursor, draft) for draft in drafts)
-            return Appended(outcomes, int(cursor.execute(LAST).fetchone()[0]))
+    def append(self, drafts: Sequence[Draft], within_ms: int | None = None) -> Appended:
+        """As every ledger does; it waits `within_ms` for others instead of as long as usual."""
+        return self._together.append(drafts, (self._busy_ms if within_ms is None else within_ms) / 1000)
 
     def append_labels(self, labels: Sequence[LabelRecord]) -> int:
-        with self._lock, _Transaction(self._connection, self._busy_ms) as cursor:
+        deadline_s = time.monotonic() + self._busy_ms / 1000
+        with self._lock, _Transaction(self._connection, self._busy_ms, deadline_s) as cursor:
             return sum(self._append_label(cursor, label) for label in labels)
 
     def read(self, after: int, limit: int) -> list[Stored]:
@@ -121,6 +123,14 @@ class SqliteLedger:
             except sqlite3.Error as error:
                 raise _plain(error) from None
 
+    def _append_all(self, waiting: Waiting, deadline_s: float) -> list[Appended]:
+        with _Transaction(self._connection, self._busy_ms, deadline_s) as cursor:
+            return [self._append_batch(cursor, drafts) for drafts in waiting()]
+
+    def _append_batch(self, cursor: sqlite3.Cursor, drafts: Sequence[Draft]) -> Appended:
+        outcomes = tuple(self._append_one(cursor, draft) for draft in drafts)
+        return Appended(outcomes, int(cursor.execute(LAST).fetchone()[0]))
+
     def _append_one(self, cursor: sqlite3.Cursor, draft: Draft) -> Outcome:
         key = _key(draft.record.event_id)
         query = "INSERT INTO events (event_key, digest, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -140,10 +150,10 @@ class SqliteLedger:
 
 
 class _Transaction:
-    """Takes the write lock at once, commits with fsync, rolls back on any error."""
+    """Takes the write lock by a moment of the monotonic clock, commits with fsync, rolls back on any error."""
 
-    def __init__(self, connection: sqlite3.Connection, busy_ms: int) -> None:
-        self._connection, self._busy_ms = connection, busy_ms
+    def __init__(self, connection: sqlite3.Connection, busy_ms: int, deadline_s: float) -> None:
+        self._connection, self._busy_ms, self._deadline_s = connection, busy_ms, deadline_s
 
     def __enter__(self) -> sqlite3.Cursor:
         try:
@@ -153,14 +163,13 @@ class _Transaction:
 
     def _begin(self) -> sqlite3.Cursor:
         """SQLite itself tries again ever less often; against one who writes all the time that may be never."""
-        deadline_s = time.monotonic() + self._busy_ms / 1000
         self._connection.execute("PRAGMA busy_timeout = 0")
         try:
             while True:
                 try:
                     return self._connection.execute("BEGIN IMMEDIATE")
                 except sqlite3.OperationalError as error:
-                    if "locked" not in str(error) or time.monotonic() > deadline_s:
+                    if "locked" not in str(error) or time.monotonic() > self._deadline_s:
                         raise
                 time.sleep(TRY_AGAIN_S)
         finally:
@@ -216,7 +225,7 @@ def _key(event_id: str) -> bytes:
 
 def _plain(error: sqlite3.Error) -> GraphsvcError:
     if "locked" in str(error) or "busy" in str(error):
-        return Locked("The ledger is locked by another process.", hint="Wait for it, or stop it.")
+        return locked()
     if "full" in str(error):
         return Unavailable("The disk of the data folder is full.", hint="Free some space; nothing was lost.")
     if "not a database" in str(error) or "malformed" in str(error):

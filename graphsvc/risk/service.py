@@ -18,7 +18,7 @@ from graphsvc.events.record import Record
 from graphsvc.events.types import Event
 from graphsvc.ledger import open_ledger
 from graphsvc.ledger.accept import KNOWN_OTHERWISE
-from graphsvc.ledger.base import Draft
+from graphsvc.ledger.base import Appends, Draft
 from graphsvc.risk.answer import Assessment, Carried, Outcome
 from graphsvc.risk.carried import carried
 from graphsvc.risk.decide import Decider, Recommendation
@@ -56,7 +56,9 @@ class RiskService:
         arrival: Arrival,
         model_folder: Callable[[], Path],
         graph_alive: Callable[[], bool],
+        appending: Callable[[Appends], Appends] = lambda here: here,
     ) -> None:
+        """`appending`: who writes to the ledger, where it is not this process itself."""
         places = settings.places.create()
         self._arrival = arrival
         self._graph_alive = graph_alive
@@ -64,7 +66,7 @@ class RiskService:
         spool = Spool(places.risk / SPOOL)
         self._decider = Decider(settings)
         store = AssessmentStore(places.cases)
-        self._writer = Writer(spool, self._writing, store)
+        self._writer = Writer(spool, appending(self._writing), store)
         self._keeper = IndexKeeper(settings, model_folder, Peers(spool), self._writer)
         self._outcomes = Outcomes(settings, store, self._writer, self._keeper.wake)
         self._graph_up = False

@@ -17,7 +17,7 @@ from graphsvc.cases.assessments import KEPT_MS, AssessmentRow, AssessmentStore
 from graphsvc.errors import GraphsvcError
 from graphsvc.events.arrive import now_ms
 from graphsvc.events.record import Record
-from graphsvc.ledger.base import Draft, Ledger, Outcome
+from graphsvc.ledger.base import Appends, Draft, Outcome
 from graphsvc.risk.loops import Loop
 from graphsvc.risk.spool import Entry, Segment, Spool
 
@@ -44,7 +44,7 @@ class _Waiting:
 class Writer:
     """Many threads add, one writes. An entry waits until both of its parts are kept."""
 
-    def __init__(self, spool: Spool, ledger: Ledger, store: AssessmentStore, room: int = ROOM) -> None:
+    def __init__(self, spool: Spool, ledger: Appends, store: AssessmentStore, room: int = ROOM) -> None:
         self._spool, self._ledger, self._store, self._room = spool, ledger, store, room
         self._lock = threading.Lock()
         self._waiting: deque[_Waiting] = deque()

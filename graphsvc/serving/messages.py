@@ -14,19 +14,29 @@ from graphsvc import errors
 from graphsvc.errors import BadInput, GraphsvcError
 from graphsvc.events.check import Rejected
 from graphsvc.ledger.accept import Accepted
+from graphsvc.ledger.base import Appended, Draft
 
-S = TypeVar("S")
+M = TypeVar("M")
 SIZE_BYTES = 4
 
 
-class Asked(Struct, frozen=True, array_like=True):
+class Asked(Struct, frozen=True, array_like=True, tag="events"):
     """A body of events."""
 
     data: bytes
     lines: bool
 
 
-class Failure(Struct, frozen=True, array_like=True):
+class Drafted(Struct, frozen=True, array_like=True, tag="drafts"):
+    """Events that were answered, ready for the ledger."""
+
+    drafts: tuple[Draft, ...]
+
+
+Call = Asked | Drafted
+
+
+class Failure(Struct, frozen=True, array_like=True, tag="failure"):
     """An error of `graphsvc.errors` by the name of its class, or "Rejected"; "" for a defect."""
 
     kind: str
@@ -53,9 +63,19 @@ class Failure(Struct, frozen=True, array_like=True):
         return known(self.message, hint=self.hint)
 
 
-class Answered(Struct, frozen=True, array_like=True):
-    done: Accepted | None
-    failure: Failure | None
+class Taken(Struct, frozen=True, array_like=True, tag="events"):
+    done: Accepted
+
+
+class Kept(Struct, frozen=True, array_like=True, tag="drafts"):
+    done: Appended
+
+
+Answer = Taken | Kept | Failure
+
+
+CALLS: msgspec.msgpack.Decoder[Call] = msgspec.msgpack.Decoder(Call)
+ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
 def send(connection: socket.socket, message: Struct) -> None:
@@ -63,12 +83,12 @@ def send(connection: socket.socket, message: Struct) -> None:
     connection.sendall(len(body).to_bytes(SIZE_BYTES, "little") + body)
 
 
-def receive(connection: socket.socket, kind: type[S]) -> S | None:
+def receive(connection: socket.socket, read: msgspec.msgpack.Decoder[M]) -> M | None:
     """The next message; None where the other side closed. Raises OSError where it closed in the middle of one."""
     head = _exactly(connection, SIZE_BYTES)
     if not head:
         return None
-    return msgspec.msgpack.decode(_exactly(connection, int.from_bytes(head, "little")), type=kind)
+    return read.decode(_exactly(connection, int.from_bytes(head, "little")))
 
 
 def _exactly(connection: socket.socket, size: int) -> bytearray:

@@ -87,9 +87,11 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         from graphsvc.api import create_app
-        from graphsvc.serving.intake import Elsewhere
+        from graphsvc.serving.intake import Elsewhere, LedgerElsewhere
 
-        return create_app(self.settings, lambda here: Elsewhere(self.door, here))
+        return create_app(
+            self.settings, lambda here: Elsewhere(self.door, here), lambda here: LedgerElsewhere(self.door, here)
+        )
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from graphsvc.config import Settings
-from graphsvc.errors import GraphsvcError
+from graphsvc.errors import GraphsvcError, Locked
 from graphsvc.events.record import LabelRecord, Record
 from graphsvc.ledger import SqliteLedger, open_ledger
 from graphsvc.ledger.base import Draft, Outcome
+from tests.risk.conftest import wait_for
 
 ACCEPTED, DUPLICATE, CONFLICT = Outcome.ACCEPTED, Outcome.DUPLICATE, Outcome.CONFLICT
 
@@ -92,6 +93,55 @@ def test_many_may_open_a_new_ledger_at_once(settings: Settings) -> None:
     assert ledger.offset() == 8
     ledger.close()
     assert not list(settings.places.ledger.parent.glob("*.new"))
+
+
+def test_a_call_waits_no_longer_than_it_says_for_another_thread(settings: Settings) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def slowly() -> Iterator[LabelRecord]:
+        inside.set()
+        assert leave.wait(30)
+        yield LabelRecord("a1", "benign", 1_000, "review")
+
+    ledger = open_ledger(settings)
+    thread = threading.Thread(target=lambda: ledger.append_labels(slowly()))  # type: ignore[arg-type]
+    thread.start()
+    assert inside.wait(30)
+    with pytest.raises(Locked):
+        ledger.append([draft(1)], within_ms=1)
+    leave.set()
+    thread.join()
+    assert ledger.append([draft(1)], within_ms=1).outcomes == (ACCEPTED,)
+    ledger.close()
+
+
+def test_batches_that_wait_together_are_kept_together_and_a_bad_one_fails_alone(settings: Settings) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def slowly() -> Iterator[LabelRecord]:
+        inside.set()
+        assert leave.wait(30)
+        yield LabelRecord("a1", "benign", 1_000, "review")
+
+    ledger = open_ledger(settings)
+    bad = Draft(draft(9).record, None)  # type: ignore[arg-type]
+    batches = [[draft(1), draft(2)], [draft(2, b"other"), draft(3)], [draft(4), bad], [draft(1)]]
+    with ThreadPoolExecutor(5) as threads:
+        first = threads.submit(ledger.append_labels, slowly())  # type: ignore[arg-type]
+        assert inside.wait(30)
+        waiting = []
+        for place, batch in enumerate(batches):
+            waiting.append(threads.submit(ledger.append, batch))
+            wait_for(lambda place=place: len(ledger._together._offers) == place + 1)  # type: ignore[misc]
+        leave.set()
+        assert first.result() == 1
+    assert waiting[0].result().outcomes == (ACCEPTED, ACCEPTED)
+    assert waiting[1].result().outcomes == (CONFLICT, ACCEPTED)
+    assert isinstance(waiting[2].exception(), GraphsvcError)
+    assert waiting[3].result().outcomes == (DUPLICATE,)
+    assert [stored.record.event_id for stored in ledger.read(0, 9)] == ["e1", "e2", "e3"]
+    assert ledger._together._offers == []
+    ledger.close()
 
 
 def test_a_failing_batch_leaves_nothing(ledger: SqliteLedger) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,9 +16,12 @@ import pytest
 from graphsvc.config import load_settings
 from graphsvc.errors import BadInput, GraphsvcError, Locked
 from graphsvc.events.check import Rejected
-from graphsvc.ledger import open_ledger
+from graphsvc.events.record import Identifier, Record
+from graphsvc.ledger import SqliteLedger, open_ledger
 from graphsvc.ledger.accept import Accepted, Take
-from graphsvc.serving.intake import Elsewhere, Intake
+from graphsvc.ledger.base import Appended, Draft, Outcome
+from graphsvc.serving.intake import Append, Elsewhere, Intake, LedgerElsewhere
+from graphsvc.serving.messages import CALLS, Drafted, receive
 from tests.risk.conftest import wait_for
 from tests.serving.conftest import Small
 from tests.serving.test_worker import signup
@@ -28,9 +34,13 @@ def here(data: bytes, lines: bool) -> Accepted:
     return HERE
 
 
+def nothing(drafts: Sequence[Draft]) -> Appended:
+    raise NotImplementedError
+
+
 @contextmanager
-def listening(door: Path, take: Take) -> Iterator[None]:
-    with Intake(door, take) as intake:
+def listening(door: Path, take: Take, append: Append = nothing) -> Iterator[None]:
+    with Intake(door, take, append) as intake:
         thread = threading.Thread(target=intake.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield
@@ -87,6 +97,63 @@ def test_a_defect_is_a_defect_and_tells_nothing(tmp_path: Path, elsewhere: Elsew
     with listening(tmp_path / "door", there), pytest.raises(RuntimeError) as caught:
         elsewhere(b"{}", False)
     assert "secret" not in str(caught.value)
+
+
+def draft(name: str) -> Draft:
+    return Draft(Record(name, "login", "a", 1, 2, (Identifier("ip", "x"),)), name.encode().ljust(16))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
+    with closing(SqliteLedger(tmp_path / "ledger.sqlite", 50)) as made:
+        yield made
+
+
+def test_what_was_answered_is_appended_by_that_one_and_without_it_here(tmp_path: Path, ledger: SqliteLedger) -> None:
+    given: list[Draft] = []
+
+    def there(drafts: Sequence[Draft]) -> Appended:
+        given.extend(drafts)
+        return ledger.append(drafts)
+
+    away = LedgerElsewhere(tmp_path / "door", ledger)
+    assert away.append([draft("e1")]) == Appended((Outcome.ACCEPTED,), 1)
+    with listening(tmp_path / "door", take=here, append=there):
+        assert away.append([draft("e1"), draft("e2")]) == Appended((Outcome.DUPLICATE, Outcome.ACCEPTED), 2)
+        assert given == [draft("e1"), draft("e2")]
+        away.hang_up()
+    assert [one.record.event_id for one in ledger.read(0, 9)] == ["e1", "e2"]
+    assert away.append([draft("e3")]) == Appended((Outcome.ACCEPTED,), 3)
+
+
+def test_what_ends_before_it_answered_is_appended_here_once(tmp_path: Path, ledger: SqliteLedger) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as door:
+        door.bind(str(tmp_path / "door"))
+        door.listen()
+
+        def append_and_end() -> None:
+            connection, _ = door.accept()
+            with connection:
+                call = receive(connection, CALLS)
+                assert isinstance(call, Drafted)
+                ledger.append(call.drafts)
+
+        thread = threading.Thread(target=append_and_end)
+        thread.start()
+        assert LedgerElsewhere(tmp_path / "door", ledger).append([draft("e1")]) == Appended((Outcome.DUPLICATE,), 1)
+        thread.join()
+
+
+def test_a_ledger_that_somebody_holds_is_told_as_such(tmp_path: Path, ledger: SqliteLedger) -> None:
+    away = LedgerElsewhere(tmp_path / "door", ledger)
+    append = partial(ledger.append, within_ms=1)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with listening(tmp_path / "door", take=here, append=append), pytest.raises(Locked):
+            away.append([draft("e1")])
+        other.execute("ROLLBACK")
+    away.hang_up()
+    assert away.append([draft("e1")]).offset == 1
 
 
 def test_events_are_taken_while_it_is_killed_again_and_again(small: Small) -> None:
