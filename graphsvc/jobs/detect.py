@@ -26,6 +26,7 @@ from graphsvc.clusters.strength import strengths
 from graphsvc.config import Settings
 from graphsvc.jobs import drift
 from graphsvc.jobs.answers import keep_for_answers
+from graphsvc.jobs.beside import Beside
 from graphsvc.jobs.memory import kept_memory
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import Observed, Report, latest_ms, observe, sync_tables
@@ -72,9 +73,9 @@ def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: En
         decided = decisions.pairs(moment_ms)
         previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
         published = previous is not None or not reader.current()
-        observed = observe(tables, ledger, moment_ms, report, decided, engine, going_on=published)
-    with kept_memory():
-        results = _judge(settings, tables, observed, previous, published, report, engine)
+        with kept_memory(), Beside() as beside:
+            observed = observe(tables, ledger, moment_ms, report, decided, engine, published, beside.do)
+            results = _judge(settings, tables, observed, previous, published, report, engine)
     if published:
         report("writing", 0.95)
         with ThreadPoolExecutor(1) as beside:

@@ -23,6 +23,7 @@ from graphsvc.links.engine import DUCKDB, Engine
 from graphsvc.links.pair_queries import pairs_on
 from graphsvc.links.pairs import evidence_of
 from graphsvc.links.priors import fitted_priors
+from graphsvc.links.state_view import Later
 from graphsvc.links.tables import LinkTables
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import Priors
@@ -96,13 +97,14 @@ def observe(
     decided: Sequence[Pair] = (),
     engine: Engine = DUCKDB,
     going_on: bool = False,
+    later: Later | None = None,
 ) -> Observed:
     """The network as of a moment, from link tables that are up to date. `decided`: what people decided by then of which
     accounts are of one hand; training leaves it out, as clusters would tell of what is to be learnt. `going_on`: from
-    what the last such look kept (see LinkTables.view)."""
+    what the last such look kept, and `later` writes what the next one goes on from (see LinkTables.view)."""
     report("linking accounts", 0.3)
     offset = tables.offset
-    view = tables.view(as_of_ms, engine, going_on)
+    view = tables.view(as_of_ms, engine, going_on, later)
     if not view.accounts.num_rows:
         raise BadInput("There are no events by that time.", hint="Ingest some first: graphsvc ingest FILE.")
     report("weighing pairs", 0.5)

@@ -45,6 +45,7 @@ Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 UInt32s = npt.NDArray[np.uint32]
 UInt64s = npt.NDArray[np.uint64]
+U64 = np.uint64
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,9 @@ def joins(sketches: Sketches) -> Iterator[tuple[Int32s, Int32s]]:
     """For each band in turn, the sketches that do not lead their bucket, each once, and the first of its leaders that
     each is like, or -1."""
     ranked = np.argsort(content_keys(sketches), kind="stable").astype(np.int32)
+    marks = marks_of(sketches.words, sketches.start)
     with ThreadPoolExecutor(THREADS) as threads:
-        yield from threads.map(lambda band: _joins(sketches, ranked, band), range(0, SIGNATURE, BAND_ROWS))
+        yield from threads.map(lambda band: _joins(sketches, ranked, marks, band), range(0, SIGNATURE, BAND_ROWS))
 
 
 def content_keys(sketches: Sketches) -> UInt64s:
@@ -92,9 +94,9 @@ def family_id(sketch: bytes) -> str:
     return base64.urlsafe_b64encode(blake2b(sketch, digest_size=16).digest()).rstrip(b"=").decode()
 
 
-def _joins(sketches: Sketches, ranked: Int32s, band: int) -> tuple[Int32s, Int32s]:
+def _joins(sketches: Sketches, ranked: Int32s, marks: UInt64s, band: int) -> tuple[Int32s, Int32s]:
     key = row_keys(sketches.words, sketches.start, band, band + BAND_ROWS)
-    found: tuple[Int32s, Int32s] = verified(*buckets(key, ranked), sketches.words, sketches.start)
+    found: tuple[Int32s, Int32s] = verified(*buckets(key, ranked), sketches.words, sketches.start, marks)
     return found
 
 
@@ -117,7 +119,7 @@ def key_of(words: UInt32s, start: Int64s, row: int, first: int, last: int) -> np
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def verified(row: Int32s, bucket: Int64s, words: UInt32s, start: Int64s) -> tuple[Int32s, Int32s]:
+def verified(row: Int32s, bucket: Int64s, words: UInt32s, start: Int64s, marks: UInt64s) -> tuple[Int32s, Int32s]:
     """Each member of a bucket beside the first of its leaders that it is like; one that is like none leads, or, where
     there are LEADERS already, is given beside -1."""
     leaders = np.empty(LEADERS, np.int32)
@@ -127,20 +129,62 @@ def verified(row: Int32s, bucket: Int64s, words: UInt32s, start: Int64s) -> tupl
         count = 0
         for at in range(bucket[place], bucket[place + 1]):
             # Sketches lie anywhere: without asking ahead half the time would go into waiting for them.
-            prefetch(start, np.int64(row[min(at + 2 * AHEAD, row.size - 1)]))
+            far = np.int64(row[min(at + 2 * AHEAD, row.size - 1)])
+            prefetch(start, far)
+            prefetch(marks, 2 * far)
             soon = start[row[min(at + AHEAD, row.size - 1)]]
             for line in range(0, ASKED_AHEAD, LINE_WORDS):
                 prefetch(words, soon + line)
-            index = 0
-            while index < count and not alike(words, start, row[at], leaders[index]):
+            one, index = row[at], 0
+            while index < count and not (
+                may_be_alike(words, start, marks, one, leaders[index]) and alike(words, start, one, leaders[index])
+            ):
                 index += 1
             if index == count and count < LEADERS:
-                leaders[count] = row[at]
+                leaders[count] = one
                 count += 1
                 continue
-            ones[found], others[found] = row[at], leaders[index] if index < count else -1
+            ones[found], others[found] = one, leaders[index] if index < count else -1
             found += 1
     return ones[:found], others[:found]
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def marks_of(words: UInt32s, start: Int64s) -> UInt64s:
+    """uint64[2 · sketches]: two for each, with a bit for each hash of its sample; several may share one."""
+    marks = np.zeros(2 * (start.size - 1), np.uint64)
+    for row in range(start.size - 1):
+        for place in range(start[row] + SIGNATURE, start[row + 1]):
+            bit = words[place] & np.uint32(127)
+            marks[2 * row + (bit >> np.uint32(6))] |= U64(1) << U64(bit & np.uint32(63))
+    return marks
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def may_be_alike(words: UInt32s, start: Int64s, marks: UInt64s, one: int, other: int) -> bool:
+    """False only where two sketches are not `alike`: even if each hash of the one that falls on a mark of the other's
+    is in its sample. Of a bucket's pairs 19 of 20 are told apart by this, in a third of the time."""
+    equal = 0
+    for place in range(SIGNATURE):
+        equal += words[U64(start[one] + place)] == words[U64(start[other] + place)]
+    if equal < EQUAL_MIN:
+        return False
+    size, its_size = start[one + 1] - start[one], start[other + 1] - start[other]
+    if max(size, its_size) == SIGNATURE + SAMPLE_MAX:
+        return True
+    common = size - SIGNATURE
+    for half in range(2):
+        common -= ones_in(marks[2 * one + half] & ~marks[2 * other + half])
+    return bool(equal + common >= ALIKE_MIN * (size + its_size - SIGNATURE - common))
+
+
+@nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def ones_in(bits: np.uint64) -> int:
+    """How many bits are set: sums of neighbours, side by side (Warren, Hacker's Delight 2002)."""
+    bits -= (bits >> U64(1)) & U64(0x5555555555555555)
+    bits = (bits & U64(0x3333333333333333)) + ((bits >> U64(2)) & U64(0x3333333333333333))
+    bits = (bits + (bits >> U64(4))) & U64(0x0F0F0F0F0F0F0F0F)
+    return int((bits * U64(0x0101010101010101)) >> U64(56))
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

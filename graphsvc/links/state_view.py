@@ -6,10 +6,10 @@ see, is left aside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -59,6 +59,8 @@ NAMED = 'SELECT CAST(bit_xor(hash("offset", key)) AS VARCHAR) AS mixed FROM witn
 FRESH = "SELECT count(*) AS events FROM events"
 NAMED_ROWS = 10_000
 """Of so many events at both ends the identifiers are looked at too: other tokens would differ there as everywhere."""
+Later = Callable[[Callable[[], object]], object]
+"""Somebody who is given work, and does it in time."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,13 @@ class Seen:
         return span_ms(self.folder, segment)[1]
 
 
-def kept_view(folder: Path, segments: Path, live: Sequence[Segment], as_of_ms: int) -> LinkView:
-    """The view from these segments; its state is read from `folder` and replaced.
+def kept_view(
+    folder: Path, segments: Path, live: Sequence[Segment], as_of_ms: int, later: Later | None = None
+) -> LinkView:
+    """The view from these segments; its state is read from `folder` and replaced, by what `later` is given to do, or
+    before this returns.
 
-    Prompts are read and compared beside what accounts share, and the state is written beside what is made whole: each
-    alone leaves one of two cores idle for long.
+    Prompts are read and compared beside what accounts share: each alone leaves one of two cores idle for long.
     """
     seen = Seen(segments, live, as_of_ms)
     with DuckDatabase() as database, ThreadPoolExecutor(1) as beside:
@@ -108,10 +112,13 @@ def kept_view(folder: Path, segments: Path, live: Sequence[Segment], as_of_ms: i
             return _view(database, seen, kept)
         witness = _witness(database, seen, seen.offset)
         saved = replace(kept, offset=seen.offset, as_of_ms=as_of_ms, witness=witness)
-        saving = beside.submit(state.save, folder, saved)
         view = _view(database, seen, kept)
-        saving.result()
-        return view
+    (later or _now)(partial(state.save, folder, saved))
+    return view
+
+
+def _now(work: Callable[[], object]) -> None:
+    work()
 
 
 def _likened(asked: Future[Kept]) -> Int32s:

@@ -20,7 +20,7 @@ from graphsvc.links.columns import columns_of
 from graphsvc.links.engine import DUCKDB, Engine
 from graphsvc.links.reading import unreadable
 from graphsvc.links.segments import Segment
-from graphsvc.links.state_view import kept_view
+from graphsvc.links.state_view import Later, kept_view
 from graphsvc.links.taken import taken_of
 from graphsvc.links.told import Lives, lives_of
 from graphsvc.links.view import LinkView, bans_of, moments_of, view_of
@@ -119,16 +119,19 @@ class LinkTables:
             self._clear()
         return self.sync(ledger, progress)
 
-    def view(self, as_of_ms: int, engine: Engine = DUCKDB, going_on: bool = False) -> LinkView:
+    def view(
+        self, as_of_ms: int, engine: Engine = DUCKDB, going_on: bool = False, later: Later | None = None
+    ) -> LinkView:
         """All links as they were at `as_of_ms`: from events that occurred by then, whatever their order of arrival.
 
-        `going_on`: from what the last such look kept, where DuckDB makes it. The same view, sooner. Raises Unavailable
-        where a file cannot be read.
+        `going_on`: from what the last such look kept, where DuckDB makes it. The same view, sooner; what the next one
+        goes on from is written by what `later` is given to do, or at once. Raises Unavailable where a file cannot be
+        read.
         """
         live = segments.live(segments.present(self._segments))
         try:
             if going_on and engine is DUCKDB:
-                return kept_view(self._folder, self._segments, live, as_of_ms)
+                return kept_view(self._folder, self._segments, live, as_of_ms, later)
             return view_of([self._segments / segment.name for segment in live], as_of_ms, engine)
         except (duckdb.IOException, duckdb.InvalidInputException):
             raise unreadable() from None

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from graphsvc.jobs.memory import kept_memory
@@ -37,6 +38,23 @@ def test_arrays_of_a_job_are_made_where_earlier_ones_lay() -> None:
     with kept_memory():
         first = made(1)
         assert made(8) <= first + 8
+
+
+def made_by_arrow(times: int) -> int:
+    before = faults()
+    for _ in range(times):
+        np.frombuffer(pa.allocate_buffer(8 * LARGE), np.int64).fill(1)
+    return faults() - before
+
+
+@glibc
+def test_arrays_of_arrow_are_made_where_earlier_ones_lay() -> None:
+    pool = pa.default_memory_pool().backend_name
+    with kept_memory():
+        first = made_by_arrow(8)
+        assert made_by_arrow(8) < first
+        assert made_by_arrow(8) <= 8
+    assert pa.default_memory_pool().backend_name == pool
 
 
 @glibc
