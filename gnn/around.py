@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from gnn.adjacency import POPULATION_MIN, Incidence, Ties, incidence, pair_ties, peer_ties, strengths
-from gnn.dataset import Graph, assembled
+from gnn.dataset import Graph, assembled, shared_of
 from gnn.ensemble import Model, run
 from gnn.features import FEATURES, OWN_FACTS, Sources, compute
 from gnn.forecast import unlabelled
@@ -159,7 +159,8 @@ class Around:
         if len(self.pairs) and not self._tied(pairs) and self._tied(self.pairs):
             self._leave(x)
         local = np.bincount(given.incidence.identifier, minlength=len(self.identifiers)).astype(np.int32)
-        return assembled(replace(given, incidence=replace(given.incidence, degree=local)), x)
+        seen = replace(given, incidence=replace(given.incidence, degree=local))
+        return assembled(seen, x, shared_of(seen))
 
     def _tied(self, pairs: pa.Table) -> bool:
         return bool(np.any((pairs["a"].to_numpy() == self.centre) | (pairs["b"].to_numpy() == self.centre)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,15 +69,17 @@ class Graph:
 def build(network: Network, known: Known) -> Graph:
     """The tensors of a network, with what is `known` of accounts as far as features may use it."""
     given = sources(network, known)
-    return assembled(given, compute(given))
+    with ThreadPoolExecutor(1) as beside:
+        shared = beside.submit(shared_of, given)
+        return assembled(given, compute(given), shared.result())
 
 
-def assembled(given: Sources, x: Floats) -> Graph:
-    """The tensors of what `given` holds, with the features float32[N, F]."""
+def assembled(given: Sources, x: Floats, shared: SharedLinks | None) -> Graph:
+    """The tensors of what `given` holds, with the features float32[N, F] and what accounts share."""
     ties = {"pair": given.pairs, "peer": given.peers}
     return Graph(
         x=torch.from_numpy(x),
-        shared=_shared(given),
+        shared=shared,
         ties={name: _mean_over(tie) for name, tie in ties.items() if len(tie.other)},
         cluster=torch.from_numpy(given.network.clusters.astype(np.int64)),
         cluster_stats=_cluster_stats(given),
@@ -94,7 +97,8 @@ def _cluster_stats(given: Sources) -> Tensor:
     return torch.from_numpy(cluster_stats(given.network.clusters, pairs, given.known))
 
 
-def _shared(given: Sources) -> SharedLinks | None:
+def shared_of(given: Sources) -> SharedLinks | None:
+    """What accounts share, as sums over identifiers and back; None where nobody shares anything."""
     links, now_ms = given.incidence, given.network.as_of_ms
     used = np.flatnonzero(links.degree > 1)
     if not len(used):

@@ -34,6 +34,7 @@ LINK_GROUPS = MODEL_GROUPS[:-1]
 _OWN_LABEL = ("banned",)
 OWN_FACTS = tuple(name for name in FACTS if name not in _OWN_LABEL)
 """Facts of an account that may be features; a ban is as good as a label and only counts for neighbours."""
+TURNED_ROWS = 1_024
 _TIMES = ("age", "quiet", "delay", "pace")
 
 
@@ -90,7 +91,13 @@ def _place(values: npt.NDArray[np.number]) -> Floats:
 
 
 def _own(given: Sources, out: Floats) -> None:
-    out[:] = given.facts.T
+    def turned(first: int, last: int) -> None:
+        # So few accounts at a time that all of their facts stay at hand.
+        for start in range(first, last, TURNED_ROWS):
+            rows = slice(start, min(start + TURNED_ROWS, last))
+            out[rows] = given.facts[:, rows].T
+
+    in_parts(len(out), turned)
 
 
 def _times(given: Sources, out: Floats) -> None:

@@ -96,15 +96,18 @@ class Shared:
 def evidence_of(view: LinkView, priors: Priors | None = None) -> Evidence:
     """Shared identifiers, combinations of weak ones, and each pair of peers or of timing as one more shared thing."""
     view = replace(view, identifiers=encoded(view.identifiers))
-    parts = (_identifiers(view, priors), _combinations(view, priors), _peers(view), _timings(view))
+    with ThreadPoolExecutor(1) as beside:
+        combined = beside.submit(_combinations, view, priors)
+        identified, met, timed = _identifiers(view, priors), _peers(view), _timings(view)
+        parts = (identified, combined.result(), met, timed)
     offsets = np.cumsum([0, *(len(part.bits) for part in parts)]).astype(np.int32)
     account = np.concatenate([part.account for part in parts])
     thing = np.concatenate([part.thing + offset for part, offset in zip(parts, offsets[:-1], strict=True)])
     left = np.concatenate([part.left for part in parts])
     bits = np.concatenate([part.bits for part in parts])
     group = np.concatenate([part.group for part in parts])
-    by_account = np.lexsort((thing, group[thing], account))
-    by_thing = np.lexsort((account, thing))
+    with ThreadPoolExecutor(THREADS) as threads:
+        by_account, by_thing = threads.map(np.lexsort, ((thing, group[thing], account), (account, thing)))
     return Evidence(
         start=_starts(account[by_account], len(view.accounts)),
         thing=thing[by_account],
