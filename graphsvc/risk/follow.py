@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from graphsvc.clusters.reader import PAGE_MAX
 from graphsvc.clusters.results import ClusterFilter, Results, ResultsReader, Run
 from graphsvc.clusters.verdict import cluster_verdict
-from graphsvc.events.record import LabelRecord, Record
+from graphsvc.events.record import Record
 from graphsvc.ledger.base import Ledger, Stored, StoredLabel
 from graphsvc.links.tables import LinkTables
 from graphsvc.links.view import LinkView
@@ -94,18 +94,30 @@ def index_of(kept: Kept, ledger: Ledger) -> Index:
     return index
 
 
-def follow(index: Index, ledger: Ledger, scorer: Scorer, stored: Sequence[Stored] | None = None) -> int:
-    """Counts the next BATCH_RECORDS records, or those given, and all new labels. Returns how many records there
-    were."""
-    if stored is None:
-        stored = ledger.read(index.offset, BATCH_RECORDS)
+def follow(index: Index, ledger: Ledger, scorer: Scorer) -> int:
+    """Counts the next BATCH_RECORDS records and all new labels. Returns how many records there were."""
+    stored = ledger.read(index.offset, BATCH_RECORDS)
     if stored:
-        gained = index.apply([one.record for one in stored])
-        index.offset = max(index.offset, stored[-1].offset)
-        judge(index, gained, scorer)
-    if ledger.label_offset() > index.label_offset:
-        _follow_labels(index, ledger)
+        count_stored(index, stored, scorer)
+    follow_labels(index, ledger)
     return len(stored)
+
+
+def count_stored(index: Index, stored: Sequence[Stored], scorer: Scorer) -> None:
+    """Counts records that follow those counted before."""
+    gained = index.apply([one.record for one in stored])
+    index.offset = max(index.offset, stored[-1].offset)
+    judge(index, gained, scorer)
+
+
+def follow_labels(index: Index, ledger: Ledger) -> None:
+    """Counts all new labels."""
+    new = ledger.labels_after(index.label_offset) if ledger.label_offset() > index.label_offset else []
+    if not new:
+        return
+    with index.lock:
+        index.apply_labels(stored.label for stored in new)
+        index.label_offset = max(index.label_offset, new[-1].offset)
 
 
 def count(index: Index, records: Sequence[Record], scorer: Scorer) -> None:
@@ -195,13 +207,3 @@ def _clusters(results: ResultsReader) -> tuple[RiskCluster, ...]:
 
 def _cluster(cluster_id: str, kind: str, probability: float, size: int, low: float, high: float) -> RiskCluster:
     return RiskCluster(cluster_id, kind, probability, size, cluster_verdict(probability, low, high))
-
-
-def _follow_labels(index: Index, ledger: Ledger) -> None:
-    new = ledger.labels_after(index.label_offset)
-    if not new:
-        return
-    labels: Iterable[LabelRecord] = (stored.label for stored in new)
-    with index.lock:
-        index.apply_labels(labels)
-        index.label_offset = max(index.label_offset, new[-1].offset)

@@ -18,13 +18,23 @@ from graphsvc.risk import kernels
 from graphsvc.risk.base import Base
 from graphsvc.risk.judge import Weights, judge_gained
 from graphsvc.risk.kernels import ABSENT, BAN, REINSTATE
-from graphsvc.risk.keys import account_key, account_keys, identifier_keys
+from graphsvc.risk.keys import account_key, account_keys, identifier_keys, keys_of
 from graphsvc.risk.labels import LabelBook, Standing
 from graphsvc.risk.overlay import Need, Types, empty_overlay, with_room
 from graphsvc.risk.shared import Shared, shared
 
 ACTIONS = {"suspended": BAN, "banned": BAN, "reinstated": REINSTATE}
 GAINED, NEW, ENFORCED = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """An account and identifiers by their keys in an index, and the identifiers' types by its codes."""
+
+    index: Index
+    account: np.uint64
+    keys: kernels.Array
+    codes: kernels.Array
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,25 @@ class Index:
 
     def key(self, account_id: str) -> int:
         return account_key(account_id, self.base.seed)
+
+    def keyed(self, account_id: str, identifiers: Sequence[Identifier]) -> Keyed:
+        """For this index, which makes keys and codes anew for each call of the others."""
+        names = [one.type for one in identifiers]
+        keys = keys_of(account_id, names, [one.id for one in identifiers], self.base.seed)
+        return Keyed(self, keys[0], keys[1:], self._types.codes(names))
+
+    def apply_answered(self, record: Record, keyed: Keyed, probability: float) -> None:
+        """Counts a record, given by its keys too, and raises its account to this where it gained links: `apply` and
+        `raise_probability` in one."""
+        many = len(keyed.keys)
+        with self.lock:
+            over = self._with_room(Need(1, many, many, many))
+            done = kernels.apply_answered(
+                self.base.arrays, over, self._types.arrays, self.base.stranger, keyed.account, keyed.keys.copy(),
+                keyed.codes, ACTIONS.get(record.action or "", 0), record.occurred_ms, probability,
+            )  # fmt: skip
+            if done >= NEW:
+                self._stand_by([int(keyed.account)], [done])
 
     def apply(self, records: Sequence[Record]) -> list[int]:
         """Counts records, those known before changing nothing. Returns the keys of the accounts that gained links."""
@@ -104,8 +133,14 @@ class Index:
         """The account of this key with its identifiers and, besides, those given."""
         names = [one.type for one in identifiers]
         keys = identifier_keys(names, [one.id for one in identifiers], self.base.seed)
-        codes, base = self._types.codes(names), self.base.arrays
-        found = kernels.look(base, self._over, self._types.arrays, self.base.stranger, np.uint64(account), keys, codes)
+        return self.look_at(Keyed(self, np.uint64(account), keys, self._types.codes(names)))
+
+    def look_at(self, keyed: Keyed) -> Look:
+        """The same of keys that this index made."""
+        account, base = int(keyed.account), self.base.arrays
+        found = kernels.look(
+            base, self._over, self._types.arrays, self.base.stranger, keyed.account, keyed.keys.copy(), keyed.codes
+        )
         now = shared(self._types.names, found.now if found.changed else found.then)
         then = shared(self._types.names, found.then) if found.changed else now
         detected, cluster, standing = None, ABSENT, Standing(found.bad, found.good)

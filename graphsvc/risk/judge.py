@@ -78,12 +78,14 @@ def _judge(
         features[RISK_BEST] = max(features[RISK_BEST], features[place])
         features[TIE_SUM] += features[TIE + place]
     features[LESS_BENIGN] = np.float32(1.0) - most_benign
+    totals = weights.b1.astype(np.float64)
+    for place in range(FEATURES):
+        scaled = (features[place] - weights.mean[place]) / weights.scale[place]
+        for unit in range(len(totals)):
+            totals[unit] += scaled * weights.w1[place, unit]
     logit = np.float64(weights.b2[0])
-    for unit in range(len(weights.w2)):
-        total = np.float64(weights.b1[unit])
-        for place in range(FEATURES):
-            total += (features[place] - weights.mean[place]) / weights.scale[place] * weights.w1[place, unit]
-        logit += np.tanh(total) * weights.w2[unit]
+    for unit in range(len(totals)):
+        logit += np.tanh(totals[unit]) * weights.w2[unit]
     return float(1.0 / (1.0 + np.exp(-(logit * weights.calibration[0] + weights.calibration[1]))))
 
 

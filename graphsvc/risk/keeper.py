@@ -23,8 +23,17 @@ from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
 from graphsvc.risk.base import empty_base
 from graphsvc.risk.build import made
-from graphsvc.risk.follow import BATCH_RECORDS, FAR_RECORDS, Sources, count, follow, index_of
-from graphsvc.risk.index import Index
+from graphsvc.risk.follow import (
+    BATCH_RECORDS,
+    FAR_RECORDS,
+    Sources,
+    count,
+    count_stored,
+    follow,
+    follow_labels,
+    index_of,
+)
+from graphsvc.risk.index import Index, Keyed
 from graphsvc.risk.keys import seed_of
 from graphsvc.risk.labels import LabelBook
 from graphsvc.risk.loops import Loop
@@ -40,6 +49,8 @@ TAIL_EVERY_S = 0.05
 REFRESH_EVERY_S = 1.0
 BUILD_LOOK_S = 0.2
 FOREVER_S = 3600.0
+READ_RECORDS = 8 * BATCH_RECORDS
+"""A read costs as much as to count several records."""
 FILL_EVERY_S = 0.002
 """After so many ids that take less than a millisecond; answers go on in between."""
 BEHIND_S = 2.0
@@ -131,21 +142,33 @@ class IndexKeeper:
             "detection": "ok" if state.graph_as_of is not None else "no detection has run yet",
         }
 
-    def count(self, record: Record, probability: float) -> None:
-        """Counts a record that was just answered, in the index that answers when it is done."""
+    def count(self, record: Record, probability: float, keyed: Keyed | None = None) -> None:
+        """Counts a record that was just answered, in the index that answers when it is done. `keyed`: what an index
+        made of it before."""
         while True:
             index = self.state.index
             with index.lock:
                 if self.state.index is not index:
                     continue
-                for account in index.apply([record]):
-                    index.raise_probability(account, probability)
+                if keyed is None or keyed.index is not index:
+                    keyed = index.keyed(record.account_id, record.identifiers)
+                index.apply_answered(record, keyed, probability)
                 return
 
     def _count_next(self, state: State) -> int:
-        stored = self._ledger.read(state.index.offset, BATCH_RECORDS)
-        self.seen.add(one.record.event_id for one in stored)
-        follow(state.index, self._ledger, state.scorer, stored)
+        """Counts what the ledger has next, a few records at a time."""
+        with self._following:
+            stored = self._ledger.read(state.index.offset, READ_RECORDS)
+            self.seen.add(one.record.event_id for one in stored)
+            follow_labels(state.index, self._ledger)
+        for start in range(0, len(stored), BATCH_RECORDS):
+            started_s = time.perf_counter()
+            with self._following:
+                if self._tail.stopping or self.state is not state:
+                    break
+                count_stored(state.index, stored[start : start + BATCH_RECORDS], state.scorer)
+            # As long a pause: where much came at once, answers would else get a turn only now and then.
+            self._tail.rest(time.perf_counter() - started_s)
         return len(stored)
 
     def _fill(self) -> None:
@@ -158,12 +181,7 @@ class IndexKeeper:
         if not state.built:
             return
         while not self._tail.stopping and self.state is state:
-            started_s = time.perf_counter()
-            with self._following:
-                taken = self._count_next(state)
-            # As long a pause: where much came at once, answers would else get a turn only now and then.
-            self._tail.rest(time.perf_counter() - started_s)
-            if taken < BATCH_RECORDS:
+            if self._count_next(state) < READ_RECORDS:
                 self._caught_up_s = time.monotonic()
                 break
         for entry in self._peers.news():

@@ -60,6 +60,12 @@ def identifier_keys(types: Sequence[str], ids: Sequence[str], seed: int = SEED) 
     return _of_texts(ids, np.array([_seed_of(name, seed) for name in types], dtype=np.uint64))
 
 
+def keys_of(account_id: str, types: Sequence[str], ids: Sequence[str], seed: int = SEED) -> Keys64:
+    """The account's key and, after it, one for each identifier, uint64[1 + n]."""
+    seeds = np.array([seed, *(_seed_of(name, seed) for name in types)], dtype=np.uint64)
+    return _of_texts([account_id, *ids], seeds)
+
+
 def account_column_keys(account_ids: pa.ChunkedArray | pa.Array, seed: int = SEED) -> Keys64:
     """`account_key` of each row of a string column."""
     return _of_column(account_ids, np.broadcast_to(np.uint64(seed), len(account_ids)))

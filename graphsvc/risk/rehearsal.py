@@ -26,6 +26,7 @@ def rehearse(scorer: Scorer) -> None:
         judge(index, gained, scorer)
         for account in gained:
             index.raise_probability(account, 0.9)
+    index.apply_answered(some[0], index.keyed("d", shares), 0.9)
     index.apply_labels([LabelRecord("a", "benign", 1, "rehearsal")])
     network_probability(index.look(index.key("b"), shares), scorer)
     seen = Seen(1)

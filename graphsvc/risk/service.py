@@ -115,14 +115,15 @@ class RiskService:
         started_s = time.perf_counter()
         draft = self._arrival.draft(event, now_ms())
         state = self._keeper.state
-        look = state.index.look(state.index.key(event.account_id), draft.record.identifiers)
+        keyed = state.index.keyed(event.account_id, draft.record.identifiers)
+        look = state.index.look_at(keyed)
         probability = network_probability(look, state.scorer)
         known = record and self._known(draft)
         recorded = not record or (not self._writer.refused and self._writer.has_room)
         assessment, row = self._answer(event.type, look, probability, state, started_s, recorded, draft.record)
         self._remember(Entry(row, draft.record if record and not known else None, draft.digest, probability))
         if record and not known:
-            self._keeper.count(draft.record, probability)
+            self._keeper.count(draft.record, probability, keyed)
             self._keeper.seen.add((event.event_id,))
         SECONDS.labels(str(record).lower()).observe(time.perf_counter() - started_s)
         return assessment

@@ -117,6 +117,38 @@ def test_looks_are_what_a_plain_count_says(tmp_path_factory: pytest.TempPathFact
             assert one[2:4] == pytest.approx(other[2:4], abs=1e-5)
 
 
+@given(seed=st.integers(0, 10_000))
+@hypothesis_settings(max_examples=25, deadline=None)
+def test_a_record_that_was_answered_counts_as_any_other(seed: int) -> None:
+    rng = random.Random(seed)
+    shares = [*IDS, ("conversation", "1"), ("conversation", "2")]
+    records = [
+        event(f"e{place}", rng.choice(ACCOUNTS), START_MS + place, rng.sample(shares, k=rng.randrange(5)))
+        for place in range(40)
+    ]
+    actions = [rng.choice(["banned", "reinstated"]) for _ in range(3)]
+    bans = [
+        event(f"b{place}", rng.choice(ACCOUNTS), START_MS + place, kind="enforcement", action=action)
+        for place, action in enumerate(actions)
+    ]
+    records = rng.sample([*records, *bans], k=43)
+    labels = [LabelRecord(rng.choice(ACCOUNTS), "benign", START_MS, "review")]
+    one, other = (Index(empty_base(STRANGER), LabelBook(), 0) for _ in range(2))
+    for index in (one, other):
+        index.apply_labels(labels)
+    for record in records:
+        chance = rng.random()
+        for account in one.apply([record]):
+            one.raise_probability(account, chance)
+        keyed = other.keyed(record.account_id, record.identifiers)
+        before = other.look_at(keyed)
+        assert found(before) == found(other.look(account_key(record.account_id), record.identifiers))
+        other.apply_answered(record, keyed, chance)
+    for name in ACCOUNTS:
+        told, same = one.look(account_key(name)), other.look(account_key(name))
+        assert (told.seen, told.standing, found(told)) == (same.seen, same.standing, found(same))
+
+
 def test_bits_are_those_of_the_link_tables(tmp_path: Path) -> None:
     records = [
         event(f"e{place}", ACCOUNTS[place % 12], START_MS, [IDS[place % 5], IDS[(place * 7) % 6]])

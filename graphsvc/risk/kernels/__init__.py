@@ -7,7 +7,7 @@ each by its own side, `counting` takes records in and `looking` answers.
 
 # Tells Numba when machine code is stale, before anything here is compiled.
 import gnn  # noqa: F401
-from graphsvc.risk.kernels.counting import apply
+from graphsvc.risk.kernels.counting import apply, apply_answered
 from graphsvc.risk.kernels.layout import (
     ABSENT,
     ACCOUNT,
@@ -65,6 +65,7 @@ __all__ = [
     "OverlayArrays",
     "TypeArrays",
     "apply",
+    "apply_answered",
     "banned",
     "fill",
     "find_all",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from graphsvc.risk.kernels.conversations import converse, unite
 from graphsvc.risk.kernels.layout import ABSENT, BAN, LINKS, NEW, Array, BaseArrays, OverlayArrays, TypeArrays
 from graphsvc.risk.kernels.links import among, has_since, own_of
-from graphsvc.risk.kernels.standing import probability_of, rise, standing_of
+from graphsvc.risk.kernels.standing import probability_of, raise_to, rise, standing_of
 from graphsvc.risk.kernels.tables import account_entry, find_all, identifier_entry
 
 
@@ -48,6 +49,42 @@ def _link(
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def _count(
+    base: BaseArrays, over: OverlayArrays, types: TypeArrays, stranger: float, account: np.uint64, keys: Array,
+    codes: Array, action: int, occurred_ms: int,
+) -> int:  # fmt: skip
+    """Counts a record; 1 where the account gained links, 2 where it is new, 4 where its enforcement changed."""
+    rows = find_all(base.identifier_keys, keys)
+    unite(base, over, types.special[0], keys, codes, rows, True)
+    before = over.sizes[NEW]
+    entry = account_entry(base, over, account)
+    done = 2 if over.sizes[NEW] > before else 0
+    if _link(base, over, types, entry, keys, codes, rows, stranger):
+        done |= 1
+    if action:
+        one, banned = over.accounts[entry], 1 if action == BAN else 0
+        # The last to occur counts, not the last to arrive; of two at one moment the ban, as in the link tables.
+        later = occurred_ms > one.occurred_ms or (occurred_ms == one.occurred_ms and banned > one.banned)
+        if one.banned == -1 or later:
+            one.occurred_ms, one.banned = occurred_ms, banned
+        done |= 4
+    return done
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def apply_answered(
+    base: BaseArrays, over: OverlayArrays, types: TypeArrays, stranger: float, account: np.uint64, keys: Array,
+    codes: Array, action: int, occurred_ms: int, probability: float,
+) -> int:  # fmt: skip
+    """Counts one record (`keys` are changed here), and raises the account to this where it gained links. Returns what
+    `apply` fills in."""
+    done = _count(base, over, types, stranger, account, keys, codes, action, occurred_ms)
+    if done & 1:
+        raise_to(base, over, stranger, account, probability)
+    return int(done)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def apply(
     base: BaseArrays, over: OverlayArrays, types: TypeArrays, stranger: float, accounts: Array, starts: Array,
     keys: Array, codes: Array, actions: Array, occurred_ms: Array, done: Array,
@@ -56,20 +93,7 @@ def apply(
     Fills `done` uint8[R]: 1 where the account gained links, 2 where it is new, 4 where its enforcement changed."""
     for record in range(len(accounts)):
         part = slice(starts[record], starts[record + 1])
-        mine, code = keys[part], codes[part]
-        rows = find_all(base.identifier_keys, mine)
-        unite(base, over, types.special[0], mine, code, rows, True)
-        before = over.sizes[NEW]
-        entry = account_entry(base, over, accounts[record])
-        done[record] = 2 if over.sizes[NEW] > before else 0
-        if _link(base, over, types, entry, mine, code, rows, stranger):
-            done[record] |= 1
-        if actions[record]:
-            one, banned = over.accounts[entry], 1 if actions[record] == BAN else 0
-            # The last to occur counts, not the last to arrive; of two at one moment the ban, as in the link tables.
-            later = occurred_ms[record] > one.occurred_ms or (
-                occurred_ms[record] == one.occurred_ms and banned > one.banned
-            )
-            if one.banned == -1 or later:
-                one.occurred_ms, one.banned = occurred_ms[record], banned
-            done[record] |= 4
+        done[record] = _count(
+            base, over, types, stranger, accounts[record], keys[part], codes[part], actions[record],
+            occurred_ms[record],
+        )  # fmt: skip
