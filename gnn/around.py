@@ -78,7 +78,7 @@ def judged(model: Model, network: Network) -> Whole:
     if model.notes.get("config", {}).get("forecast"):
         network = unlabelled(network)
     graph = graph_of(model, network)
-    raw = run(model.networks, model.trees, graph)
+    raw = run(model.networks, model.trees, graph, model.correction)
     return Whole(model, network, graph.x.numpy(), model.account.logit(raw.account.mean(axis=0)))
 
 
@@ -126,7 +126,7 @@ class Around:
         """Of the account, calibrated, with some links left out. Its pairs lose as much as they shared through them; it
         leaves its cluster with its last pair."""
         model = self.whole.model
-        raw = run(model.networks, model.trees, self._graph(gone))
+        raw = run(model.networks, model.trees, self._graph(gone), model.correction)
         return float(model.account.logit(raw.account.mean(axis=0))[self.centre])
 
     def shared_bits(self, gone: Gone) -> tuple[Doubles, npt.NDArray[np.int16]]:

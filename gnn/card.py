@@ -54,9 +54,19 @@ def _about(manifest: Mapping[str, Any], notes: Mapping[str, Any]) -> str:
         "code": ", ".join(f"{name} {value}" for name, value in code.items()),
         "seed": config.get("seed", ""),
         "settings": ", ".join(f"{name} {value}" for name, value in config.items() if name != "seed"),
+        "adapted": _adapted(notes.get("adapted")),
         "made of": f"{manifest['networks']} graph neural networks, each with boosted trees beside it",
     }
     return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value != "")
+
+
+def _adapted(notes: Mapping[str, Any] | None) -> str:
+    if notes is None:
+        return ""
+    return (
+        f"from model {notes['from']} to {notes['labels']:,} labels, {notes['abusive']:,} of them abusive in "
+        f"{notes['rings']:,} rings; log loss held out {notes['log_loss_before']:.4f} to {notes['log_loss']:.4f}"
+    )
 
 
 def _data(notes: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ import xgboost
 
 from gnn.attributes import Attribute
 from gnn.calibrate import Interval, Platt
+from gnn.correction import Correction
 from gnn.dataset import Graph
 from gnn.groups import ABUSIVE_KINDS
 from gnn.head import Head
@@ -30,7 +31,7 @@ Floats = npt.NDArray[np.float32]
 class Model:
     """`features` are the names of the columns that the networks read, those of `attributes` follow them; `notes`
     (configuration, data window, metrics) go into the manifest as they are. `version` is empty until the model is
-    saved."""
+    saved. `correction` is what a deployment's own labels added, see gnn.adapt."""
 
     networks: tuple[AccountNetwork, ...]
     trees: tuple[xgboost.Booster, ...]
@@ -43,6 +44,7 @@ class Model:
     notes: Mapping[str, Any]
     version: str = ""
     attributes: tuple[Attribute, ...] = ()
+    correction: Correction | None = None
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,18 @@ class Raw:
         return np.asarray(abusive_logits(self.kinds).mean(axis=0))
 
 
-def run(networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster, ...], graph: Graph) -> Raw:
+def run(
+    networks: tuple[AccountNetwork, ...],
+    trees: tuple[xgboost.Booster, ...],
+    graph: Graph,
+    correction: Correction | None = None,
+) -> Raw:
     """Forward passes without gradients; one network at a time, so that memory stays that of one. Without trees, the
-    networks alone."""
+    networks alone. A correction is said with the trees, twice, as only half of what they say counts."""
     inside = np.flatnonzero(graph.cluster.numpy() >= 0)
     cluster = graph.cluster.numpy()[inside]
     accounts, kinds, states, told = [], [], [], []
+    added = 2.0 * correction.log_odds(graph.x.numpy()) if correction is not None else np.float32(0.0)
     embedding = np.zeros((0, 0), dtype=np.float32)
     with torch.inference_mode():
         for index, network in enumerate(networks):
@@ -83,7 +91,7 @@ def run(networks: tuple[AccountNetwork, ...], trees: tuple[xgboost.Booster, ...]
             output = network(graph)
             own, kind = output.account_logit.cpu().numpy(), output.kind_logits.cpu().numpy()
             if trees:
-                logits = tree_logits(trees[index], graph.x.numpy())
+                logits = tree_logits(trees[index], graph.x.numpy()) + added
                 own, kind = (own + logits) / 2.0, _with_trees(kind, logits[inside], cluster)
                 told.append(logits[inside])
             accounts.append(own)

@@ -249,11 +249,14 @@ def _apart(part: Around, other: int) -> Gone:
 
 
 def _own(whole: Whole, account: int) -> tuple[Fact, ...]:
-    """The strongest of the account's own facts, by the mean of all sets of trees."""
+    """The strongest of the account's own facts, by the mean of all sets of trees and what was added to them."""
     if not whole.model.trees:
         return ()
     row = xgboost.DMatrix(whole.x[[account]])
     said = np.mean([trees.predict(row, pred_contribs=True)[0] for trees in whole.model.trees], axis=0)
+    if whole.model.correction is not None:
+        own = whole.model.correction
+        said[:-1] += 2.0 * (own.standard(whole.x[[account]]) * own.weight)[0]
     order = np.argsort(-np.abs(said[:_OWN_COLUMNS]), kind="stable")[:FACTS_MOST]
     return tuple(Fact(FEATURES[one].removeprefix("own_"), float(said[one])) for one in order if said[one])
 

@@ -48,7 +48,7 @@ def by_network(model: Model, network: Network) -> Judgement:
 
 
 def _by(model: Model, trees: tuple[xgboost.Booster, ...], network: Network) -> Judgement:
-    raw = run(model.networks, trees, graph_of(model, network))
+    raw = run(model.networks, trees, graph_of(model, network), model.correction)
     return Judgement(model.account.probability(raw.account_logit), model.cluster.probability(raw.cluster_logit))
 
 

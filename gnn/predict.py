@@ -51,7 +51,7 @@ def predict(model: Model, network: Network, seen: Callable[[Floats], None] = lam
     float32[N, F], see gnn.reference.names_of."""
     graph = graph_of(model, network)
     seen(graph.x.numpy())
-    raw = run(model.networks, model.trees, graph)
+    raw = run(model.networks, model.trees, graph, model.correction)
     account = model.account.probability(raw.account_logit)
     clusters, kinds = _second_look(model, network, raw, account)
     logits = abusive_logits(kinds)

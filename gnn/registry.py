@@ -13,6 +13,7 @@ import torch
 from gnn.attributes import from_manifest, to_manifest
 from gnn.calibrate import Interval, Platt
 from gnn.card import CARD, card
+from gnn.correction import Correction
 from gnn.ensemble import Model
 from gnn.errors import ModelError
 from gnn.features import FEATURES
@@ -32,6 +33,8 @@ def save(model: Model, folder: Path, registered: Mapping[str, Any] | None = None
     `registered` is noted in the manifest and is no part of the content: `created_ms`, `parent`."""
     tensors: Tensors = {f"head.{name}": value for name, value in model.head.tensors().items()}
     tensors |= {"interval.low": model.interval.low, "interval.high": model.interval.high}
+    if model.correction is not None:
+        tensors |= {f"correction.{name}": value for name, value in model.correction.tensors().items()}
     for index, network in enumerate(model.networks):
         tensors |= {f"network.{index}.{name}": value.numpy() for name, value in network.state_dict().items()}
     tensors |= {f"trees.{index}": raw for index, raw in enumerate(to_bytes(model.trees))}
@@ -75,6 +78,7 @@ def load(folder: Path) -> Model:
         notes=manifest["notes"],
         version=version,
         attributes=from_manifest(manifest.get("attributes", ())),
+        correction=Correction.of(_part(tensors, "correction.")),
     )
 
 

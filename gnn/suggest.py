@@ -112,7 +112,7 @@ def settled_by_labels(network: Network, clusters: npt.NDArray[np.int32]) -> npt.
 def voices_of(model: Model, network: Network, prediction: Prediction) -> Voices:
     """Each network and each set of trees by itself, on the clusters as they are shown."""
     graph = graph_of(model, network)
-    raw = run(model.networks, model.trees, graph)
+    raw = run(model.networks, model.trees, graph, model.correction)
     logits = np.concatenate([_networks(model, network, prediction, raw), _trees(prediction, raw)])
     told = replace(model.cluster, slope=max(model.cluster.slope, SLOPE_MIN))
     return Voices(told.probability(logits).astype(np.float64), _places(graph, prediction))

@@ -52,6 +52,10 @@ def train(
     ] = False,
     device: Annotated[Device, typer.Option(help="Where to compute; on cuda in mixed precision.")] = Device.AUTO,
     anew: Annotated[bool, typer.Option("--anew", help="Do not go on with a training that was cut short.")] = False,
+    adapt: Annotated[
+        bool | None,
+        typer.Option("--adapt/--from-scratch", help="Adapt the model in use, or not; else as labels are few or many."),
+    ] = None,
     suggest: Annotated[
         int | None,
         typer.Option("--suggest", min=1, metavar="N", help="Train nothing: list N clusters whose review teaches most."),
@@ -60,12 +64,16 @@ def train(
 ) -> None:
     """Train a model on the labels decided so far.
 
+    With few labels the model in use is adapted to them, in a minute; with abuse in 20 rings or more a model is learnt
+    from them alone. It says which and why; where nothing does better on labels held out, the model stays as it is.
+
     The first model is put in use; a later one becomes the challenger of the one in use: it judges unseen beside it in
     each detect, until graphsvc model promote. Cut short, the same command goes on where it was.
 
     --forecast is for logs whose attributes tell of the decisions themselves, such as ratings: it learns to foresee.
 
     Example: graphsvc train
+    Example: graphsvc train --adapt
     Example: graphsvc train --simulated --worlds plain,quiet --seeds 1,2,3
     Example: graphsvc train --suggest 50
     """
@@ -74,11 +82,13 @@ def train(
         return
     if as_json:
         raise BadUsage("--json goes with --suggest N.", hint="graphsvc train --suggest 50 --json")
+    if simulated and adapt:
+        raise BadUsage("--adapt is for labels of your own.", hint="Leave out --simulated or --adapt.")
     from graphsvc.jobs import train as job
     from graphsvc.jobs.models import champion_version
 
     settings = load_settings()
-    way = job.Way(device=device.value, challenger=True if challenger else None, anew=anew, tell=note)
+    way = job.Way(device=device.value, challenger=True if challenger else None, anew=anew, adapt=adapt, tell=note)
     with progress("train") as report:
         if simulated:
             names = tuple(name.strip() for name in worlds.split(","))

@@ -21,8 +21,9 @@ from gnn.targets import deal
 from graphsvc.config import Settings
 from graphsvc.evaluation.figures import MethodFigures
 from graphsvc.events.record import LabelRecord
+from graphsvc.jobs.adapt import LABELS_NEEDED
 from graphsvc.jobs.observe import Report, label_table, observed, quiet, sync_tables
-from graphsvc.jobs.train import LABELS_NEEDED, LOOKS, refuse_protected
+from graphsvc.jobs.train import LOOKS, refuse_protected
 from graphsvc.ledger import open_ledger
 from graphsvc.links import asking
 from graphsvc.links.tables import LinkTables

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from graphsvc.config import Settings
 from graphsvc.errors import BadInput, BadUsage
 from graphsvc.events.protected import is_protected
+from graphsvc.jobs.adapt import adapt_model, enough, where_to_start
 from graphsvc.jobs.ingest import ingest_events, ingest_labels
 from graphsvc.jobs.models import register
 from graphsvc.jobs.observe import Report, label_table, latest_ms, observe, observed, part, quiet, sync_tables, view_of
@@ -35,7 +36,6 @@ LOOKS = (0.4, 0.7, 1.0)
 """Shares of a log's events after which the network is looked at; what was decided later is what is to be learnt."""
 FORECAST_LOOKS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Where only what comes after a look is learnt, the last look is not at the end."""
-LABELS_NEEDED = 20
 WORLD_KEY = "ab" * 32
 
 
@@ -75,11 +75,13 @@ class Worlds:
 class Way:
     """How to go about a training. `device` cpu, cuda or auto; `challenger`: whether the model shall judge beside the
     one in use, by default where that is one of the deployment's own; `anew`: not to go on with one that was cut short;
-    `tell` hears what a person should know of it."""
+    `adapt`: whether the model in use is adapted to the labels, instead of learning from them alone, by default where
+    they are few; `tell` hears what a person should know of it."""
 
     device: str = "auto"
     challenger: bool | None = None
     anew: bool = False
+    adapt: bool | None = None
     tell: Callable[[str], None] = lambda text: None
 
 
@@ -95,21 +97,26 @@ def train_on_ledger(
     way: Way = DEFAULT,
 ) -> tuple[str, Model]:
     """Trains on the labels decided by `as_of_ms`, registers the model (see jobs.models), and returns its version and
-    the model. `forecast`: on what was decided after each look only (see gnn.forecast)."""
+    the model; where adapting changed nothing, those in use. `forecast`: on what was decided after each look only (see
+    gnn.forecast)."""
     refuse_protected(settings.attributes)
+    if way.adapt and forecast:
+        raise BadUsage("A model that foresees is not adapted.", hint="Leave out --adapt or --forecast.")
     asked = {"from": "ledger", "as_of_ms": as_of_ms, "seed": seed, "forecast": forecast, "device": way.device}
     unfinished = Unfinished(settings.places, asked, way.anew, way.tell)
     if as_of_ms is None:
         as_of_ms = unfinished.moment()
     if as_of_ms is None:
         as_of_ms = _latest(settings, report)
+    if way.adapt is not False and not forecast:
+        (now,) = _examples(settings, as_of_ms, "", report, LOOKS[-1:])
+        enough(now.outcomes.num_rows)
+        start, why = where_to_start(settings, now, way.adapt)
+        way.tell(why)
+        if start is not None:
+            return adapt_model(settings, start, now, seed, report, way)
     examples = _examples(settings, as_of_ms, "", report, FORECAST_LOOKS if forecast else LOOKS)
-    labelled = examples[-1].outcomes.num_rows
-    if labelled < LABELS_NEEDED:
-        raise BadInput(
-            f"Only {labelled} labels are known by that time; training needs {LABELS_NEEDED} or more.",
-            hint="Ingest labels (graphsvc ingest --labels FILE), or learn from worlds (graphsvc train --simulated).",
-        )
+    enough(examples[-1].outcomes.num_rows)
     config = dataclasses.replace(
         config_of(len(examples), seed), attributes=settings.attributes, forecast=forecast, device=way.device
     )

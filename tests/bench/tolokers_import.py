@@ -66,7 +66,7 @@ def judged(path: Path, split: int, folder: Path, attributes: tuple[str, ...]) ->
     rows = [[names[n], DECIDED_MS, int(banned[n])] for n in np.flatnonzero(train)]
     bring(settings, folder, "labels", LABELS, ["worker", "at", "banned"], rows)
     imported = time.perf_counter()
-    train_on_ledger(settings, LOOKED_MS, 0, quiet, False, Way(challenger=False))
+    train_on_ledger(settings, LOOKED_MS, 0, quiet, False, Way(challenger=False, adapt=False))
     trained = time.perf_counter()
     accounts = detect(settings, LOOKED_MS, quiet).results.accounts
     said = dict(zip(accounts["account_id"].to_pylist(), accounts["probability"].to_pylist(), strict=True))

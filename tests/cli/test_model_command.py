@@ -79,14 +79,14 @@ def test_a_training_cut_short_goes_on_though_events_went_on_arriving(
             raise Stopped
 
     with pytest.raises(Stopped):
-        train_on_ledger(labelled, None, 0, stop)
+        train_on_ledger(labelled, None, 0, stop, way=Way(adapt=False))
     event = {"event_id": "late", "type": "signup", "account_id": "somebody-new", "occurred_at": "2027-01-01T00:00:00Z"}
     (tmp_path / "more.ndjson").write_text(json.dumps(event) + "\n")
     ingest_events(labelled, str(tmp_path / "more.ndjson"))
     words: list[str] = []
     steps: list[str] = []
     version, model = train_on_ledger(
-        labelled, None, 0, lambda step, share: steps.append(step), way=Way(tell=words.append)
+        labelled, None, 0, lambda step, share: steps.append(step), way=Way(adapt=False, tell=words.append)
     )
     assert words == ["Going on with the training that was cut short: network 3 of 3, step 1."]
     assert not any(step.startswith("training network 1") for step in steps)
@@ -99,7 +99,7 @@ def test_a_training_cut_short_goes_on_though_events_went_on_arriving(
 
 def test_a_device_that_is_not_there_is_said(labelled: Settings) -> None:
     with pytest.raises(BadInput, match="There is no device"):
-        train_on_ledger(labelled, None, 0, quiet, way=Way(device="cuda:7"))
+        train_on_ledger(labelled, None, 0, quiet, way=Way(device="cuda:7", adapt=False))
 
 
 def test_another_request_does_not_take_up_the_moment_of_this_one(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from graphsvc.evaluation.looks import looks
 from graphsvc.jobs.detect import detect
 from graphsvc.jobs.models import load_model
 from graphsvc.jobs.observe import observe, sync_tables
-from graphsvc.jobs.train import train_on_ledger
+from graphsvc.jobs.train import Way, train_on_ledger
 from graphsvc.ledger import open_ledger
 from graphsvc.links.tables import LinkTables
 from graphsvc.risk.follow import make_index
@@ -231,14 +231,15 @@ def test_at_any_moment_the_network_is_what_was_known(
     assert network_bytes(past, moment_ms) == network_bytes(whole, moment_ms)
 
 
-def test_a_model_trained_as_of_then_is_the_same_model(made: Made, tmp_path: Path) -> None:
+@pytest.mark.parametrize("adapt", [True, False])
+def test_a_model_trained_as_of_then_is_the_same_model(made: Made, tmp_path: Path, adapt: bool) -> None:
     moment_ms = made.log.moment(0.7)
     log = decided_in_time(made, 6)
     past = deployment(tmp_path / "past", log.until(moment_ms))
     whole = deployment(tmp_path / "whole", with_future(log, moment_ms, 4))
     models = []
     for at in (past, whole):
-        version, _ = train_on_ledger(at, moment_ms, 5, quiet)
+        version, _ = train_on_ledger(at, moment_ms, 5, quiet, way=Way(adapt=adapt))
         folder = at.places.models / version
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
         models.append(((folder / "model.safetensors").read_bytes(), manifest | {"registered": None}))
