@@ -85,7 +85,7 @@ class Services:
         arrival = Arrival(settings)
         graph, keys = GraphAccess(settings), KeyStore(places.cases)
         risk = RiskService(settings, arrival, lambda: places.active_model, graph.alive, appending)
-        ledger = open_ledger(settings)
+        ledger = open_ledger(settings, lean=True)
         return Services(
             settings=settings,
             ledger=ledger,

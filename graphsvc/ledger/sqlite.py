@@ -22,7 +22,8 @@ from graphsvc.ledger.together import Together, Waiting, locked
 
 SCHEMA_VERSION = 1
 BUSY_MS = 30_000
-CACHE_KIB = 64_000
+CACHE_KIB, LEAN_CACHE_KIB = 64_000, 8_000
+MAPPED_BYTES = 1 << 30
 TRY_AGAIN_S = 0.001
 LAST = "SELECT coalesce(max(offset), 0) FROM events"
 SCHEMA = """
@@ -46,10 +47,11 @@ CREATE INDEX IF NOT EXISTS label_account ON labels (account_id);
 class SqliteLedger:
     """One connection for one thread at a time; a lock orders the threads, SQLite orders the processes.
 
-    A call waits `busy_ms` for others that write, and then raises Locked.
+    A call waits `busy_ms` for others that write, and then raises Locked. `lean`: for a process that lives long and
+    reads few pages twice, so that it keeps but few in memory.
     """
 
-    def __init__(self, path: Path, busy_ms: int = BUSY_MS) -> None:
+    def __init__(self, path: Path, busy_ms: int = BUSY_MS, *, lean: bool = False) -> None:
         self._lock = threading.Lock()
         self._busy_ms = busy_ms
         self._together = Together(self._lock, self._append_all)
@@ -57,7 +59,7 @@ class SqliteLedger:
         self._decode = msgspec.msgpack.Decoder(Record).decode
         self._decode_label = msgspec.msgpack.Decoder(LabelRecord).decode
         try:
-            self._connection = _open(path, busy_ms)
+            self._connection = _open(path, busy_ms, lean)
         except sqlite3.Error as error:
             raise _plain(error) from None
 
@@ -187,10 +189,12 @@ class _Transaction:
             raise _plain(error) from None
 
 
-def _open(path: Path, busy_ms: int) -> sqlite3.Connection:
+def _open(path: Path, busy_ms: int, lean: bool) -> sqlite3.Connection:
     if not path.exists():
         _create(path)
     connection = _connect(path)
+    connection.execute(f"PRAGMA cache_size = -{LEAN_CACHE_KIB if lean else CACHE_KIB}")
+    connection.execute(f"PRAGMA mmap_size = {0 if lean else MAPPED_BYTES}")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != SCHEMA_VERSION:
         raise GraphsvcError(f"The ledger was written by another version (schema {version}).", hint="Use that version.")
@@ -214,7 +218,7 @@ def _create(path: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}", "mmap_size = 1073741824"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
 

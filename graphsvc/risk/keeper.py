@@ -45,7 +45,8 @@ from graphsvc.risk.spool import Peers
 from graphsvc.risk.writer import Writer, recorded
 
 log = structlog.get_logger("risk")
-TAIL_EVERY_S = 0.05
+TAIL_EVERY_S = 0.1
+"""So long at most what another process answered is not counted; each look costs as much as to count some events."""
 REFRESH_EVERY_S = 1.0
 BUILD_LOOK_S = 0.2
 FOREVER_S = 3600.0
@@ -88,7 +89,7 @@ class IndexKeeper:
         self._seed = seed_of(settings)
         self._snapshots = Snapshots(places.risk, self._seed)
         self._results_path = places.results
-        self._ledger = open_ledger(settings)
+        self._ledger = open_ledger(settings, lean=True)
         self._sources = Sources(self._ledger, LinkTables(places.links), ResultsReader(places.results))
         scorer, problem = load_scorer(model_folder())
         rehearse(scorer)

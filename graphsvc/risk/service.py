@@ -62,7 +62,7 @@ class RiskService:
         places = settings.places.create()
         self._arrival = arrival
         self._graph_alive = graph_alive
-        self._reading, self._writing = open_ledger(settings), open_ledger(settings, BUSY_MS)
+        self._reading, self._writing = open_ledger(settings, lean=True), open_ledger(settings, BUSY_MS, lean=True)
         spool = Spool(places.risk / SPOOL)
         self._decider = Decider(settings)
         store = AssessmentStore(places.cases)

@@ -140,6 +140,7 @@ class Writer:
 
     def write(self) -> None:
         """Writes all that waits, in order. Raises GraphsvcError where a database refuses; what it refused stays."""
+        WAITING.set(self._recorded)
         while self._waiting:
             batch = [self._waiting[place] for place in range(min(len(self._waiting), BATCH))]
             try:
@@ -161,7 +162,6 @@ class Writer:
             if entry.record is not None:
                 self._digests[entry.record.event_id] = entry.digest
                 self._recorded += 1
-                WAITING.set(self._recorded)
             self._waiting.append(waiting)
         if len(self._waiting) == 1:
             self._loop.wake()

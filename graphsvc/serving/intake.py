@@ -140,5 +140,5 @@ def open_intake(settings: Settings, door: Path) -> Intake:
     from graphsvc.ledger.accept import taken
     from graphsvc.risk.service import BUSY_MS
 
-    ledger = open_ledger(settings)
+    ledger = open_ledger(settings, lean=True)
     return Intake(door, partial(taken, ledger, Arrival(settings)), partial(ledger.append, within_ms=BUSY_MS))

@@ -158,6 +158,16 @@ def test_a_damaged_file_is_named(settings: Settings) -> None:
         open_ledger(settings)
 
 
+def test_a_lean_one_keeps_few_pages_and_tells_the_same(settings: Settings, ledger: SqliteLedger) -> None:
+    ledger.append([draft(1)])
+    lean = open_ledger(settings, lean=True)
+    assert lean.append([draft(2)]).offset == 2
+    assert lean.read(0, 9) == ledger.read(0, 9)
+    assert lean._connection.execute("PRAGMA mmap_size").fetchone() == (0,)
+    assert lean._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    lean.close()
+
+
 def test_the_file_syncs_fully(settings: Settings, ledger: SqliteLedger) -> None:
     with sqlite3.connect(settings.places.ledger) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
