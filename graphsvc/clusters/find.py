@@ -14,6 +14,7 @@ import pyarrow as pa
 from graphsvc.clusters.communities import communities
 from graphsvc.clusters.constraints import NONE, Constraints, united
 from graphsvc.clusters.extend import extended
+from graphsvc.links.order import order_of
 from graphsvc.links.pairs import BITS_MIN, Evidence, evidence_of
 from graphsvc.links.view import LinkView
 
@@ -51,7 +52,7 @@ def _seeds(a: Int32s, b: Int32s, bits: Float32s, place: Int32s, constraints: Con
     between = one != other
     one, other, bits = one[between], other[between], bits[between]
     low, high = np.minimum(place[one], place[other]), np.maximum(place[one], place[other])
-    order = np.argsort(low.astype(np.int64) * len(place) + high, kind="stable")
+    order = order_of(low, high)
     size = np.zeros(len(place))
     size[place] = np.bincount(unit, minlength=len(place))
     group = communities(low[order], high[order], bits[order].astype(np.float64), size, TOLL_BITS)[place]

@@ -58,7 +58,7 @@ class Detection:
 def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detection:
     """Scores every account seen by `as_of_ms` and labels the clusters; by default as of the last moment at which
     something occurred or was decided."""
-    with engine_of(settings.engine, settings.spark_heap) as engine:
+    with engine_of(settings.engine, settings.spark_heap) as engine, kept_memory():
         return _detect(settings, as_of_ms, report, engine)
 
 
@@ -73,7 +73,7 @@ def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: En
         decided = decisions.pairs(moment_ms)
         previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
         published = previous is not None or not reader.current()
-        with kept_memory(), Beside() as beside:
+        with Beside() as beside:
             observed = observe(tables, ledger, moment_ms, report, decided, engine, published, beside.do)
             results = _judge(settings, tables, observed, previous, published, report, engine)
     if published:

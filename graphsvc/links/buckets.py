@@ -9,6 +9,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from graphsvc.links.order import order_of_hashes
+
 FILTER_BITS = 26
 
 Int32s = npt.NDArray[np.int32]
@@ -21,19 +23,10 @@ U64 = np.uint64
 def buckets(key: UInt64s, ranked: Int32s) -> tuple[Int32s, Int64s]:
     """Rows that share their key with another: `row[start[i]:start[i + 1]]` is a bucket, in the order of `ranked`."""
     row = crowded(key, ranked)
-    row = row[_by_key(key[row])]
+    row = row[order_of_hashes(key[row])]
     ordered = key[row]
     start = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])[: len(row) + 1])
     return row, start.astype(np.int64)
-
-
-def _by_key(key: UInt64s) -> Int64s:
-    """The stable order of keys: their upper bits and their places sorted as one number, which takes a fraction of the
-    time, unless two keys differ below those bits alone."""
-    place = U64((1 << max(len(key) - 1, 1).bit_length()) - 1)
-    order: Int64s = (np.sort((key & ~place) | np.arange(len(key), dtype=np.uint64)) & place).astype(np.int64)
-    ordered = key[order]
-    return np.argsort(key, kind="stable") if (ordered[1:] < ordered[:-1]).any() else order
 
 
 @nb.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

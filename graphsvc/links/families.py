@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from graphsvc.links.buckets import buckets, join, mixed, roots
+from graphsvc.links.order import order_of_hashes
 from graphsvc.links.prefetch import prefetch
 
 SIGNATURE = 32
@@ -77,7 +78,7 @@ def families_of(sketches: Sketches) -> Int32s:
 def joins(sketches: Sketches) -> Iterator[tuple[Int32s, Int32s]]:
     """For each band in turn, the sketches that do not lead their bucket, each once, and the first of its leaders that
     each is like, or -1."""
-    ranked = np.argsort(content_keys(sketches), kind="stable").astype(np.int32)
+    ranked = order_of_hashes(content_keys(sketches)).astype(np.int32)
     marks = marks_of(sketches.words, sketches.start)
     with ThreadPoolExecutor(THREADS) as threads:
         yield from threads.map(lambda band: _joins(sketches, ranked, marks, band), range(0, SIGNATURE, BAND_ROWS))

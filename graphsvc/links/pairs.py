@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from graphsvc.links.combinations import combinations
+from graphsvc.links.order import order_of
 from graphsvc.links.view import LinkView
 from graphsvc.links.weights import (
     GROUPS,
@@ -107,7 +108,8 @@ def evidence_of(view: LinkView, priors: Priors | None = None) -> Evidence:
     bits = np.concatenate([part.bits for part in parts])
     group = np.concatenate([part.group for part in parts])
     with ThreadPoolExecutor(THREADS) as threads:
-        by_account, by_thing = threads.map(np.lexsort, ((thing, group[thing], account), (account, thing)))
+        orders = ((account, group[thing], thing), (thing, account))
+        by_account, by_thing = threads.map(lambda columns: order_of(*columns), orders)
     return Evidence(
         start=_starts(account[by_account], len(view.accounts)),
         thing=thing[by_account],

@@ -41,6 +41,7 @@ MADE_BY = (
     "keys",
     "merging",
     "numbering",
+    "order",
     "prefetch",
     "prompts",
     "queries",

@@ -15,6 +15,7 @@ import pyarrow as pa
 from graphsvc.events.lexicon import TECHNIQUES
 from graphsvc.links.asking import TEMPLATED
 from graphsvc.links.engine import DUCKDB, Engine
+from graphsvc.links.keys import keys_of
 
 WEEK_MS = 7 * 86_400_000
 MONDAY_MS = 4 * 86_400_000
@@ -40,7 +41,7 @@ CREATE TABLE answered AS
 SELECT
     member.cluster, member.account, model, area, techniques, templated, sketch_key, input_tokens, output_tokens,
     occurred_ms - ((occurred_ms - {MONDAY_MS}) % {WEEK_MS} + {WEEK_MS}) % {WEEK_MS} AS week_ms
-FROM events JOIN member USING (account_id)
+FROM events JOIN member USING (account_key)
 WHERE type = 'request' AND coalesce(status, 200) < 400
 """  # noqa: S608
 _REPEATED = "coalesce(1 - count(DISTINCT sketch_key) / nullif(count(sketch_key), 0), 0)"
@@ -67,7 +68,8 @@ def taken_of(
     the share of prompts whose sketch an earlier one of the cluster had, told of the whole alone and 0 elsewhere.
     """
     row = np.flatnonzero(clusters >= 0).astype(np.int32)
-    members = pa.table({"account_id": account_ids.take(pa.array(row)), "account": row, "cluster": clusters[row]})
+    key = keys_of(account_ids.take(pa.array(row)).combine_chunks())
+    members = pa.table({"account_key": key, "account": row, "cluster": clusters[row]})
     bits = pa.table({"name": list(TECHNIQUES), "bit": [1 << bit for bit in range(len(TECHNIQUES))]})
     with engine.database() as database:
         database.open(segments, as_of_ms)
