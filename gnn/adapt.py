@@ -126,7 +126,7 @@ def adapt(model: Model, example: Example, seed: int, progress: Progress, since_m
     rows = _Rows(
         columns=np.column_stack([model.account.logit(logit[drawn]), np.ones(len(drawn)), nothing.spread(x[drawn])]),
         abusive=targets.abusive[drawn],
-        weight=_weights(targets, block, drawn),
+        weight=_weights(targets, block, drawn, model.account.probability(logit[drawn])),
         fold=fold[drawn],
         cleared=np.where(verdicts.verdict == BENIGN, block, -1)[drawn],
     )
@@ -187,12 +187,14 @@ def _drawn(targets: Targets, fresh: Bools, seed: int) -> Longs:
     return np.sort(np.concatenate([labelled, others]))
 
 
-def _weights(targets: Targets, block: Longs, rows: Longs) -> Doubles:
-    """float64[M]. Those of a block count as the root of their number together count: they are not independent."""
+def _weights(targets: Targets, block: Longs, rows: Longs, said: Floats) -> Doubles:
+    """float64[M]. Those of a block count as the root of their number: they are not independent. An unlabelled account
+    counts as innocent as far as the model, by what is `said` float32[M] of it, does not think otherwise: of rings that
+    nobody found yet is not to be learnt that they are none."""
     labelled = targets.labelled[rows]
     unlabelled = min(UNLABELLED_WEIGHT, UNLABELLED_MOST / max(int((~labelled).sum()), 1))
     together = np.bincount(block[rows])[block[rows]]
-    return np.asarray(targets.confidence[rows] * np.where(labelled, 1.0, unlabelled) / np.sqrt(together))
+    return np.asarray(targets.confidence[rows] * np.where(labelled, 1.0, unlabelled * (1.0 - said)) / np.sqrt(together))
 
 
 def _out_of_fold(rows: _Rows, strength: float) -> Doubles:

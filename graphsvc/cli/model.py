@@ -64,8 +64,8 @@ def train(
 ) -> None:
     """Train a model on the labels decided so far.
 
-    With few labels the model in use is adapted to them, in a minute; with abuse in 20 rings or more a model is learnt
-    from them alone. It says which and why; where nothing does better on labels held out, the model stays as it is.
+    With few labels the model in use is adapted to them; with abuse in 40 rings or more a model is learnt from them
+    alone. It says which and why. Where nothing does better on labels held out, the model in use stays as it is.
 
     The first model is put in use; a later one becomes the challenger of the one in use: it judges unseen beside it in
     each detect, until graphsvc model promote. Cut short, the same command goes on where it was.

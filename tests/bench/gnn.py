@@ -11,6 +11,7 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow as pa
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from gnn.adapt import adapt
 from gnn.dataset import build
 from gnn.ensemble import Model
 from gnn.features import FEATURES, compute, sources
@@ -26,6 +28,7 @@ from gnn.head import SharedRows, head_features
 from gnn.labels import known
 from gnn.network import FACTS, LABEL_SCHEMA, PAIR_SCHEMA, PEER_SCHEMA, Network
 from gnn.predict import predict
+from gnn.registry import SHIPPED, load
 from gnn.train import Example, TrainConfig, train
 
 DAY_MS = 86_400_000
@@ -52,6 +55,10 @@ def main() -> None:
     _case("features", asked.accounts, lambda: compute(given))
     _case("graph", asked.accounts, lambda: build(example.network, known(example.network)))
     _case("predict", asked.accounts, lambda: predict(model, example.network))
+    few = replace(
+        example, outcomes=example.outcomes.take(np.random.default_rng(0).permutation(len(example.outcomes))[:200])
+    )
+    _case("adapt", asked.accounts, lambda: adapt(load(SHIPPED), few, 0, _quiet))
     _head(model)
     if asked.train:
         config = TrainConfig(device="cpu", steps=asked.steps)
