@@ -27,6 +27,10 @@ from graphsvc.risk.kernels import (
 )
 
 LEAST = 4_096
+"""Entries that tables begin with room for."""
+RESERVED = 2**21
+"""Entries that there is room for from the beginning: what nothing was written to takes no memory, and copying a million
+entries would keep answers waiting for half a second."""
 CONVERSATION, IN_ORG, ORG, OWN = "conversation", "conversation_in_org", "org", "own"
 CODES_MOST = 2**15 - 1
 
@@ -81,56 +85,80 @@ def empty_overlay() -> OverlayArrays:
     return OverlayArrays(
         np.zeros(SIZES, np.int64),
         _table(LEAST),
-        np.zeros(LEAST, CAME),
+        np.zeros(RESERVED, CAME),
         _table(LEAST),
-        np.zeros(LEAST, ARRIVED),
-        np.zeros(LEAST, LINK),
+        np.zeros(RESERVED, ARRIVED),
+        np.zeros(RESERVED, LINK),
         _table(LEAST),
-        np.zeros(LEAST, NAME),
+        np.zeros(RESERVED, NAME),
     )
 
 
 def with_room(over: OverlayArrays, need: Need) -> OverlayArrays:
-    """The same, or larger copies where there is no room for what comes: of all arrays, so that who still reads the old
-    ones finds them as they were, and no place in one that another lacks."""
+    """The same, or one with room for what comes."""
     sizes = over.sizes
-    accounts = _size(over.accounts, int(sizes[ACCOUNTS]) + need.accounts)
-    identifiers = _size(over.identifiers, int(sizes[IDENTIFIERS]) + need.identifiers)
-    links = _size(over.links, int(sizes[LINKS]) + need.links)
-    names = _size(over.names, int(sizes[NAMES]) + need.names)
-    if (accounts, identifiers, links, names) == tuple(
-        len(one) for one in (over.accounts, over.identifiers, over.links, over.names)
+    accounts, identifiers = int(sizes[ACCOUNTS]) + need.accounts, int(sizes[IDENTIFIERS]) + need.identifiers
+    links, names = int(sizes[LINKS]) + need.links, int(sizes[NAMES]) + need.names
+    if (
+        accounts > len(over.accounts)
+        or identifiers > len(over.identifiers)
+        or links > len(over.links)
+        or names > len(over.names)
+    ):
+        over = _moved(over, accounts, identifiers, links, names)
+    if (
+        _holds(over.account_table, accounts)
+        and _holds(over.identifier_table, identifiers)
+        and _holds(over.name_table, names)
     ):
         return over
-    return OverlayArrays(
-        sizes.copy(),
-        *_tabled(over.accounts, accounts, int(sizes[ACCOUNTS])),
-        *_tabled(over.identifiers, identifiers, int(sizes[IDENTIFIERS])),
-        _longer(over.links, links),
-        *_tabled(over.names, names, int(sizes[NAMES])),
+    return over._replace(
+        account_table=_table_for(over.account_table, over.accounts, int(sizes[ACCOUNTS]), accounts),
+        identifier_table=_table_for(over.identifier_table, over.identifiers, int(sizes[IDENTIFIERS]), identifiers),
+        name_table=_table_for(over.name_table, over.names, int(sizes[NAMES]), names),
     )
 
 
-def _size(entries: Array, wanted: int) -> int:
-    size = len(entries)
+def _moved(over: OverlayArrays, accounts: int, identifiers: int, links: int, names: int) -> OverlayArrays:
+    """Larger copies of all, so that who still reads the old ones finds them as they were, and no place in one that
+    another lacks."""
+    return OverlayArrays(
+        over.sizes.copy(),
+        over.account_table.copy(),
+        _longer(over.accounts, accounts),
+        over.identifier_table.copy(),
+        _longer(over.identifiers, identifiers),
+        _longer(over.links, links),
+        over.name_table.copy(),
+        _longer(over.names, names),
+    )
+
+
+def _size(size: int, wanted: int) -> int:
     while size < wanted:
         size *= 2
     return size
 
 
-def _tabled(entries: Array, size: int, used: int) -> tuple[Array, Array]:
-    longer, table = _longer(entries, size), _table(size)
-    fill(table, longer, used)
-    return table, longer
+def _holds(table: Array, entries: int) -> bool:
+    """Whether there are two places for each, so that few lie in one another's way."""
+    return 2 * entries <= len(table)
 
 
-def _longer(entries: Array, size: int) -> Array:
-    longer = np.zeros(size, entries.dtype)
+def _table_for(table: Array, entries: Array, used: int, wanted: int) -> Array:
+    if _holds(table, wanted):
+        return table
+    larger = _table(_size(len(table) // 2, wanted))
+    fill(larger, entries, used)
+    return larger
+
+
+def _longer(entries: Array, wanted: int) -> Array:
+    longer = np.zeros(_size(len(entries), wanted), entries.dtype)
     # As bytes, which numpy copies without holding up the other threads.
     longer.view(np.uint8)[: entries.nbytes] = entries.view(np.uint8)
     return longer
 
 
 def _table(entries: int) -> Array:
-    """Twice as many places as entries, so that few lie in one another's way."""
     return np.zeros(2 * entries, np.int32)
