@@ -67,8 +67,9 @@ def train(
     With few labels the model in use is adapted to them; with abuse in 40 rings or more a model is learnt from them
     alone. It says which and why. Where nothing does better on labels held out, the model in use stays as it is.
 
-    The first model is put in use; a later one becomes the challenger of the one in use: it judges unseen beside it in
-    each detect, until graphsvc model promote. Cut short, the same command goes on where it was.
+    The first model learnt from your labels alone is put in use; a later one, and an adapted one, becomes the challenger
+    of the one in use: it judges unseen beside it in each detect, until graphsvc model promote. Cut short, the same
+    command goes on where it was.
 
     --forecast is for logs whose attributes tell of the decisions themselves, such as ratings: it learns to foresee.
 

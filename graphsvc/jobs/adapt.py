@@ -73,7 +73,8 @@ def adapt_model(
         f"On {found.labels} labels, {found.abusive} of them abusive in {found.rings} rings, each held out in its turn, "
         f"the log loss fell from {found.before:.3f} to {found.after:.3f}."
     )
-    return register(found.model, settings.places, way.challenger)[0], found.model
+    # Few labels say little of those who have none: it is for people to see whom it accuses before it counts.
+    return register(found.model, settings.places, challenger=True)[0], found.model
 
 
 def _in_use(settings: Settings) -> Model:
