@@ -28,9 +28,9 @@ from graphsvc.risk.kernels import (
 
 LEAST = 4_096
 """Entries that tables begin with room for."""
-RESERVED = 2**21
-"""Entries that there is room for from the beginning: what nothing was written to takes no memory, and copying a million
-entries would keep answers waiting for half a second."""
+RESERVED, RESERVED_LINKS = 2**22, 2**24
+"""Entries that there is room for from the beginning, more than a million events bring: what nothing was written to
+takes no memory, and copying them all would keep answers waiting for a second."""
 CONVERSATION, IN_ORG, ORG, OWN = "conversation", "conversation_in_org", "org", "own"
 CODES_MOST = 2**15 - 1
 
@@ -88,7 +88,7 @@ def empty_overlay() -> OverlayArrays:
         np.zeros(RESERVED, CAME),
         _table(LEAST),
         np.zeros(RESERVED, ARRIVED),
-        np.zeros(RESERVED, LINK),
+        np.zeros(RESERVED_LINKS, LINK),
         _table(LEAST),
         np.zeros(RESERVED, NAME),
     )

@@ -9,7 +9,7 @@ from graphsvc.risk import overlay
 from graphsvc.risk.base import empty_base
 from graphsvc.risk.index import Index
 from graphsvc.risk.labels import LabelBook
-from graphsvc.risk.overlay import LEAST, RESERVED, Need, empty_overlay, with_room
+from graphsvc.risk.overlay import LEAST, Need, empty_overlay, with_room
 
 ACCOUNTS = 300
 
@@ -27,6 +27,7 @@ def looks() -> list[str]:
 def test_past_what_was_reserved_it_is_copied_and_looks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     reserved = looks()
     monkeypatch.setattr(overlay, "RESERVED", 4)
+    monkeypatch.setattr(overlay, "RESERVED_LINKS", 4)
     monkeypatch.setattr(overlay, "LEAST", 2)
     assert looks() == reserved
     assert len(set(reserved)) > ACCOUNTS / 2
@@ -41,8 +42,9 @@ def test_within_it_only_a_table_is_made_anew(need: Need) -> None:
     assert with_room(larger, need) is larger
 
 
-def test_past_it_nothing_is_shared_with_who_still_reads_the_old_ones() -> None:
+def test_past_it_nothing_is_shared_with_who_still_reads_the_old_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlay, "RESERVED_LINKS", 8)
     over = empty_overlay()
-    larger = with_room(over, Need(0, 0, RESERVED + 1, 0))
+    larger = with_room(over, Need(0, 0, 9, 0))
     assert not any(one is other for one, other in zip(over, larger, strict=True))
-    assert len(larger.links) == 2 * RESERVED
+    assert len(larger.links) == 16
