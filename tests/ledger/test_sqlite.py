@@ -95,45 +95,45 @@ def test_many_may_open_a_new_ledger_at_once(settings: Settings) -> None:
     assert not list(settings.places.ledger.parent.glob("*.new"))
 
 
-def test_a_call_waits_no_longer_than_it_says_for_another_thread(settings: Settings) -> None:
-    inside, leave = threading.Event(), threading.Event()
+class Slow:
+    """A label that is not given before it is said: who writes it holds up the others until then."""
 
-    def slowly() -> Iterator[LabelRecord]:
-        inside.set()
-        assert leave.wait(30)
+    def __init__(self) -> None:
+        self.asked, self.given = threading.Event(), threading.Event()
+
+    def labels(self) -> Iterator[LabelRecord]:
+        self.asked.set()
+        assert self.given.wait(30)
         yield LabelRecord("a1", "benign", 1_000, "review")
 
+
+def test_a_call_waits_no_longer_than_it_says_for_another_thread(settings: Settings) -> None:
+    slow = Slow()
     ledger = open_ledger(settings)
-    thread = threading.Thread(target=lambda: ledger.append_labels(slowly()))  # type: ignore[arg-type]
+    thread = threading.Thread(target=lambda: ledger.append_labels(slow.labels()))  # type: ignore[arg-type]
     thread.start()
-    assert inside.wait(30)
+    assert slow.asked.wait(30)
     with pytest.raises(Locked):
         ledger.append([draft(1)], within_ms=1)
-    leave.set()
+    slow.given.set()
     thread.join()
     assert ledger.append([draft(1)], within_ms=1).outcomes == (ACCEPTED,)
     ledger.close()
 
 
 def test_batches_that_wait_together_are_kept_together_and_a_bad_one_fails_alone(settings: Settings) -> None:
-    inside, leave = threading.Event(), threading.Event()
-
-    def slowly() -> Iterator[LabelRecord]:
-        inside.set()
-        assert leave.wait(30)
-        yield LabelRecord("a1", "benign", 1_000, "review")
-
+    slow = Slow()
     ledger = open_ledger(settings)
     bad = Draft(draft(9).record, None)  # type: ignore[arg-type]
     batches = [[draft(1), draft(2)], [draft(2, b"other"), draft(3)], [draft(4), bad], [draft(1)]]
     with ThreadPoolExecutor(5) as threads:
-        first = threads.submit(ledger.append_labels, slowly())  # type: ignore[arg-type]
-        assert inside.wait(30)
+        first = threads.submit(ledger.append_labels, slow.labels())  # type: ignore[arg-type]
+        assert slow.asked.wait(30)
         waiting = []
         for place, batch in enumerate(batches):
             waiting.append(threads.submit(ledger.append, batch))
             wait_for(lambda place=place: len(ledger._together._offers) == place + 1)  # type: ignore[misc]
-        leave.set()
+        slow.given.set()
         assert first.result() == 1
     assert waiting[0].result().outcomes == (ACCEPTED, ACCEPTED)
     assert waiting[1].result().outcomes == (CONFLICT, ACCEPTED)
