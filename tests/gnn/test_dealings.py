@@ -54,8 +54,10 @@ def test_received_and_given_are_told_apart_and_so_are_signs() -> None:
     assert fact(network, "given_count")[4] == fact(network, "given_count").min()
 
 
+weights = st.floats(-10, 10, width=32).filter(lambda weight: weight == 0 or abs(weight) > 1e-30)
+"""None so small that its quarter has fewer digits."""
 links = st.lists(
-    st.tuples(st.integers(0, 7), st.integers(0, 7), st.floats(-10, 10, width=32), st.integers(0, 400)),
+    st.tuples(st.integers(0, 7), st.integers(0, 7), weights, st.integers(0, 400)),
     min_size=1,
     max_size=30,
 )
