@@ -65,17 +65,17 @@ def detect(settings: Settings, as_of_ms: int | None, report: Report) -> Detectio
 def _detect(settings: Settings, as_of_ms: int | None, report: Report, engine: Engine) -> Detection:
     places = settings.places.create()
     reader = ResultsReader(places.results)
-    with closing(open_ledger(settings)) as ledger:
-        tables = LinkTables(places.links)
-        sync_tables(tables, ledger, report)
-        decisions = DecisionStore(places.cases)
-        moment_ms = max(latest_ms(tables, ledger), decisions.mark()[1]) if as_of_ms is None else as_of_ms
-        decided = decisions.pairs(moment_ms)
-        previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
-        published = previous is not None or not reader.current()
-        with Beside() as beside:
+    with Beside() as beside:
+        with closing(open_ledger(settings)) as ledger:
+            tables = LinkTables(places.links)
+            sync_tables(tables, ledger, report)
+            decisions = DecisionStore(places.cases)
+            moment_ms = max(latest_ms(tables, ledger), decisions.mark()[1]) if as_of_ms is None else as_of_ms
+            decided = decisions.pairs(moment_ms)
+            previous = reader if reader.current() and reader.run().as_of_ms <= moment_ms else None
+            published = previous is not None or not reader.current()
             observed = observe(tables, ledger, moment_ms, report, decided, engine, published, beside.do)
-            results = _judge(settings, tables, observed, previous, published, report, engine)
+        results = _judge(settings, tables, observed, previous, published, report, engine)
     if published:
         report("writing", 0.95)
         with ThreadPoolExecutor(1) as beside:
